@@ -1,0 +1,1 @@
+"""Heatproof: attribution methods, put to the proof."""
