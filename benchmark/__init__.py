@@ -1,1 +1,73 @@
-"""TODO."""
+"""The kernel: data types, the gate, registries, planning, running, storing, and the contract checks.
+
+It knows no method, metric, dataset or model by name.
+"""
+
+from .capabilities import BlackBox, Differentiable, Layered, WhiteBox
+from .curves import area, confidence_normalised
+from .data import Batch, Cost, Record, Truth
+from .errors import Refused, UnknownName
+from .gate import Gate
+from .network import Network, read_logits
+from .randomness import Rng, seed_of, streams
+from .ranking import descending, ranks, tied_share
+from .registry import Method, Metric, method, methods, metric, metrics
+from .tasks import Model, Task, model, models, task, tasks
+from .units import (
+    areas,
+    at_elements,
+    column_units,
+    element_count,
+    grid_units,
+    impute,
+    like_input,
+    per_unit,
+    spread,
+    unit_count,
+)
+
+__all__ = [
+    "Batch",
+    "BlackBox",
+    "Cost",
+    "Differentiable",
+    "Gate",
+    "Layered",
+    "Method",
+    "Metric",
+    "Model",
+    "Network",
+    "Record",
+    "Refused",
+    "Rng",
+    "Task",
+    "Truth",
+    "UnknownName",
+    "WhiteBox",
+    "area",
+    "areas",
+    "at_elements",
+    "column_units",
+    "confidence_normalised",
+    "descending",
+    "element_count",
+    "grid_units",
+    "impute",
+    "like_input",
+    "method",
+    "methods",
+    "metric",
+    "metrics",
+    "model",
+    "models",
+    "per_unit",
+    "ranks",
+    "read_logits",
+    "seed_of",
+    "spread",
+    "streams",
+    "task",
+    "tasks",
+    "tied_share",
+    "unit_count",
+]

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Attribution methods: a folder per family, a file per method."""

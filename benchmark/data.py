@@ -1,0 +1,129 @@
+"""What moves between the parts: batches, their truth, costs and records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Literal, get_args
+
+from torch import Tensor
+
+Status = Literal["ok", "skipped", "failed"]
+TruthType = Literal["analytic", "interventional", "architectural", "data"]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is known by construction about each sample; a part that is not known is None.
+
+    The truth has units of its own (`parts`): those that a method is handed must not give the truth away.
+    """
+
+    parts: Tensor
+    """(N, E) int64: the unit of the truth that each element belongs to; -1 where the question does not ask."""
+    relevant: Tensor | None = None
+    """(N, P) bool: the units that the answer rests on."""
+    impossible: Tensor | None = None
+    """(N, P) bool: the units that the answer cannot rest on."""
+    effect: Tensor | None = None
+    """(N, P): what really removing a unit does to the readout, alone or as the Shapley value over all removals."""
+    values: Mapping[str, Tensor] = field(default_factory=dict)
+    """Closed-form attributions (N, P) by the concept that they are exact for: gradient, shapley, …"""
+    rival: Tensor | None = None
+    """(N,) int64: a second target to ask about the same input."""
+    rival_effect: Tensor | None = None
+    """(N, P): the effect on the rival target."""
+
+    def __post_init__(self) -> None:
+        """Refuse parts of different batch sizes."""
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Tensor) and len(value) != len(self.parts):
+                raise ValueError(f"truth.{item.name} has {len(value)} samples, truth.parts has {len(self.parts)}")
+
+    def __getitem__(self, index: Tensor | slice) -> "Truth":
+        """Return the truth of a part of the samples."""
+        known = {f.name: getattr(self, f.name) for f in fields(self)}
+        cut = {name: value[index] for name, value in known.items() if isinstance(value, Tensor)}
+        return Truth(**cut, values={name: value[index] for name, value in self.values.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Samples to be explained, in data space: pixels in [0, 1], raw columns, token ids."""
+
+    ids: tuple[str, ...]
+    """Stable sample ids, the join key of every record."""
+    x: Tensor
+    """(N, …)"""
+    target: Tensor
+    """(N,) int64: the output that the question is about."""
+    units: Tensor
+    """(N, E) int64: the unit 0..U-1 that each element (a pixel, a column, a token) belongs to."""
+    baseline: Tensor
+    """Like x: what "absent" means here."""
+    truth: Truth | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse samples that do not fit together."""
+        count = len(self.ids)
+        for name in ("x", "target", "units", "baseline"):
+            if len(getattr(self, name)) != count:
+                raise ValueError(f"batch.{name} has {len(getattr(self, name))} samples, batch.ids has {count}")
+        if len(set(self.ids)) != count:
+            raise ValueError("batch.ids are not unique: results are joined by id, so give each sample its own")
+        if self.baseline.shape != self.x.shape:
+            raise ValueError(f"batch.baseline has shape {tuple(self.baseline.shape)}, x has {tuple(self.x.shape)}")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: slice) -> "Batch":
+        """Return a part of the batch."""
+        truth = None if self.truth is None else self.truth[index]
+        x, target, units, baseline = (part[index] for part in (self.x, self.target, self.units, self.baseline))
+        return Batch(self.ids[index], x, target, units, baseline, truth)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a computation cost: single inputs through the network, wall-clock seconds, peak memory in MB."""
+
+    forward: int = 0
+    backward: int = 0
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.forward + other.forward,
+            self.backward + other.backward,
+            self.seconds + other.seconds,
+            max(self.peak_mb, other.peak_mb),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One cell: a metric's scores of a method's attributions on a task, one value per sample."""
+
+    task: str
+    method: str
+    metric: str
+    seed: int
+    status: Status
+    reason: str = ""
+    ids: tuple[str, ...] = ()
+    scores: Mapping[str, Tensor] = field(default_factory=dict)
+    """By name: (N,) values, or (N, S) curves, which are kept to be drawn and never averaged."""
+    cost: Cost = Cost()
+    """What the metric cost, the explanation not counted."""
+    explained: Cost = Cost()
+    """What the explanation cost."""
+    trace: str = ""
+    """The traceback of a failure."""
+
+    def __post_init__(self) -> None:
+        """Refuse a record that does not say what it must."""
+        if self.status not in get_args(Status):
+            raise ValueError(f"status {self.status!r} is not one of {', '.join(get_args(Status))}")
+        if self.status != "ok" and not self.reason:
+            raise ValueError(f"a {self.status} record of {self.method} on {self.task} needs a reason")

@@ -1,0 +1,208 @@
+"""The one gate to a network: every pass goes through it, in batches that fit, and every pass is billed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from .capabilities import BlackBox, Differentiable, Layered, WhiteBox, require
+from .data import Cost
+from .errors import Refused
+from .network import READOUTS, Network, read_out
+
+Work = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
+
+
+@dataclass(slots=True)
+class Meter:
+    """The passes billed so far, in single inputs."""
+
+    forward: int = 0
+    backward: int = 0
+
+    def cost(self) -> Cost:
+        """Return the bill."""
+        return Cost(self.forward, self.backward)
+
+
+class Gate:
+    """A network behind the gate, with one readout; it answers all that its network can (see `capability`).
+
+    Work is cut to `batch_size` inputs a pass, halved whenever memory runs out. Results are on the device of `x`.
+    """
+
+    def __init__(self, network: Network, readout: str = "probability", batch_size: int = 64) -> None:
+        if readout not in READOUTS:
+            raise ValueError(f"readout {readout!r} is unknown; choose one of {', '.join(READOUTS)}")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        self.network = network
+        self.readout = readout
+        self.batch_size = batch_size
+        self.meter = Meter()
+        self._device = next((p.device for p in network.module.parameters()), None) if network.module else None
+
+    @property
+    def capability(self) -> type:
+        """The most that this network can answer."""
+        if self.network.module is None:
+            return BlackBox
+        return WhiteBox if self.network.layers() else Differentiable
+
+    @property
+    def module(self) -> nn.Module:
+        """The network itself; passes that are made with it directly are not billed."""
+        if self.network.module is None:
+            raise Refused("this model has no module: it only gives scores")
+        return self.network.module
+
+    def metered(self) -> "Gate":
+        """Return the same gate with a bill of its own."""
+        return Gate(self.network, self.readout, self.batch_size)
+
+    def randomized(self, seed: int) -> "Gate":
+        """Return the gate to an untrained copy; both share one bill."""
+        copy = Gate(self.network.randomized(seed), self.readout, self.batch_size)
+        copy.meter = self.meter
+        return copy
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return the logits (N, K)."""
+        return self._run(lambda part, _: (self._forward(part),), x, torch.zeros(len(x), dtype=torch.int64))[0]
+
+    def score(self, x: Tensor, target: Tensor) -> Tensor:
+        """Return the readout of the target output, (N,); autograd can differentiate it once."""
+        if x.requires_grad and torch.is_grad_enabled():
+            score: Tensor = _Bridge.apply(x, target, self)  # type: ignore[no-untyped-call]
+            return score
+        return self._run(lambda part, t: (read_out(self._forward(part), t, self.readout),), x, target)[0]
+
+    def gradient(self, x: Tensor, target: Tensor) -> Tensor:
+        """Return the gradient of the target score, like x."""
+        return self.score_and_gradient(x, target)[1]
+
+    def score_and_gradient(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the target score (N,) and its gradient (like x) from the same passes."""
+        require(self.capability, Differentiable)
+        score, gradient = self._run(self._pull, x, target)
+        return score, gradient
+
+    def layers(self) -> tuple[str, ...]:
+        """Return the names of the layers with a spatial activation, from the input to the output."""
+        return self.network.layers()
+
+    def tap(self, x: Tensor, target: Tensor, layer: str | None = None) -> tuple[Tensor, Tensor]:
+        """Return a layer's activation and the score's gradient there, (N, C, h, w); the last layer by default."""
+        require(self.capability, Layered)
+        names = self.layers()
+        name = names[-1] if layer is None else layer
+        if name not in dict(self.module.named_modules()):
+            raise Refused(f"the model has no layer {name!r}; it has {', '.join(names)}")
+        inner = self.module.get_submodule(name)
+        activation, gradient = self._run(lambda part, t: self._pull(part, t, inner), x, target)
+        return activation, gradient
+
+    def _forward(self, x: Tensor) -> Tensor:
+        self.meter.forward += len(x)
+        return self.network.logits(x)
+
+    def _pull(self, x: Tensor, target: Tensor, inner: nn.Module | None = None) -> tuple[Tensor, Tensor]:
+        """Return score and input gradient, or an inner layer's activation and gradient."""
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            if inner is None:
+                score = read_out(self._forward(leaf), target, self.readout)
+                value, point = score, leaf
+            else:
+                with _captured(inner) as outputs:
+                    score = read_out(self._forward(leaf), target, self.readout)
+                value = point = outputs[-1]
+            self.meter.backward += len(x)
+            (gradient,) = torch.autograd.grad(score.sum(), point)
+        if inner is None:
+            return value.detach(), gradient
+        return self.network.grid(value.detach()), self.network.grid(gradient)
+
+    def _run(self, work: Work, x: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+        """Do work in batches that fit and join the results on the device of `x`."""
+        check_target(x, target)
+        done: list[tuple[Tensor, ...]] = []
+        start = 0
+        with _evaluating(self.network.module), torch.no_grad():
+            while start < len(x) or not done:
+                stop = start + self.batch_size
+                bill = self.meter.cost()
+                try:
+                    done.append(work(self._moved(x[start:stop]), self._moved(target[start:stop])))
+                except RuntimeError as error:
+                    if not _out_of_memory(error) or self.batch_size == 1:
+                        raise
+                    self.meter.forward, self.meter.backward = bill.forward, bill.backward
+                    self.batch_size = (self.batch_size + 1) // 2
+                    continue
+                start = stop
+        return tuple(torch.cat(parts).to(x.device) for parts in zip(*done, strict=True))
+
+    def _moved(self, x: Tensor) -> Tensor:
+        return x.detach() if self._device is None else x.detach().to(self._device)
+
+
+class _Bridge(torch.autograd.Function):
+    """Autograd through the gate: the forward pass takes score and gradient in batches, the backward one hands it on."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, target: Tensor, gate: Gate) -> Tensor:
+        score, gradient = gate.score_and_gradient(x, target)
+        ctx.save_for_backward(gradient)
+        return score
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * outer.reshape(-1, *[1] * (gradient.ndim - 1)), None, None
+
+
+def check_target(x: Tensor, target: Tensor) -> None:
+    """Refuse targets that are not one int64 class index per sample."""
+    if target.shape != (len(x),) or target.dtype != torch.int64:
+        raise ValueError(
+            f"target has shape {tuple(target.shape)} and type {target.dtype}; "
+            f"expected one int64 class index per sample, shape ({len(x)},)"
+        )
+
+
+@contextmanager
+def _captured(module: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect the outputs of a module."""
+    outputs: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: object) -> None:
+        outputs.append(output[0] if isinstance(output, tuple) else output)  # type: ignore[arg-type]
+
+    handle = module.register_forward_hook(keep)
+    try:
+        yield outputs
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def _evaluating(module: nn.Module | None) -> Iterator[None]:
+    """Put every part of a module in evaluation mode, and back as it was."""
+    training = [part for part in module.modules() if part.training] if module is not None else []
+    for part in training:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,202 @@
+"""Jobs: all cells that share one explanation, done together, wherever an executor puts them."""
+
+import pickle
+import signal
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby
+from multiprocessing import get_context
+from operator import attrgetter
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from .data import Batch, Record
+from .errors import Refused
+from .harness import explain, score
+from .identity import digest
+from .plan import SPLIT, Cell
+from .registry import import_file
+from .store import Maps, Store
+from .tasks import Task
+
+PREVIEW = 8
+"""How many samples a report can show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One explanation and all that is scored on it."""
+
+    cells: tuple[Cell, ...]
+    folder: Path
+    """The store."""
+    batch_size: int = 64
+    timeout: float = 0.0
+    """Seconds that an explanation, or a score, may take; 0 for no limit."""
+
+    @property
+    def label(self) -> str:
+        """What is being done, in a few words."""
+        first = self.cells[0]
+        return f"{first.method.part.name} on {first.task.model.name}"
+
+
+class OutOfTime(BaseException):
+    """Time is up; not an Exception, so that no part can catch it by accident."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Raise OutOfTime when the work takes longer than `seconds`; 0 means no limit."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise OutOfTime
+
+    if not seconds:
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def jobs_of(cells: Iterable[Cell], store: Store, batch_size: int, timeout: float) -> list[Job]:
+    """Group the possible cells without a record by their explanation, neighbours on the same samples."""
+    missing = {cell.key: cell for cell in cells if not cell.reason and cell.key not in store}
+    ordered = sorted(missing.values(), key=lambda cell: (cell.task.sample_set, cell.explanation))
+    groups = groupby(ordered, key=attrgetter("explanation"))
+    return [Job(tuple(group), store.folder, batch_size, timeout) for _, group in groups]
+
+
+def do(job: Job) -> None:
+    """Explain, score and store; what goes wrong in a part becomes its record, and nothing else is lost."""
+    store = Store(job.folder)
+    maps = store.maps(job.cells[0].explanation)
+    if maps is None:
+        outcome = _attempt(job)
+        if isinstance(outcome, Record):
+            for cell in job.cells:
+                store.put_record(cell.key, replace(outcome, task=cell.task.name, metric=cell.metric.part.name))
+            return
+        maps = outcome
+        store.put_maps(job.cells[0].explanation, maps)
+        _keep_preview(job, store)
+    for cell in job.cells:
+        store.put_record(cell.key, _scored(job, cell, maps))
+
+
+def _attempt(job: Job) -> Maps | Record:
+    cell = job.cells[0]
+    try:
+        with limited(job.timeout):
+            batch = _questions(job, cell)
+            attribution, cost = explain(cell.method, cell.task.gate(job.batch_size), batch)
+    except (Exception, OutOfTime) as error:  # noqa: BLE001 - a cell is attempted here
+        return _failure(cell, error, job.timeout)
+    if not attribution.isfinite().all(1).any():
+        return _failure(cell, ValueError("every map has NaN or infinite values"), job.timeout)
+    return Maps(batch.ids, attribution.float(), cost)
+
+
+def _scored(job: Job, cell: Cell, maps: Maps) -> Record:
+    try:
+        with limited(job.timeout):
+            batch = _questions(job, cell)
+            gate = cell.task.gate(job.batch_size)
+            scores, cost = score(cell.metric, gate, batch, maps.values.double(), cell.method)
+    except (Exception, OutOfTime) as error:  # noqa: BLE001 - a cell is attempted here
+        return replace(_failure(cell, error, job.timeout), explained=maps.cost)
+    bad = int((~maps.values.isfinite().all(1)).sum())
+    note = f"{bad} of {len(maps.ids)} maps have NaN or infinite values" if bad else ""
+    return Record(*cell.names, "ok", note, maps.ids, scores, cost, maps.cost)
+
+
+def preview_key(task: Task, size: int) -> str:
+    """Return where the first samples of a task are kept, so that a report can show them."""
+    return digest("preview", task.sample_set, size)
+
+
+def _keep_preview(job: Job, store: Store) -> None:
+    cell = job.cells[0]
+    key = preview_key(cell.task, cell.size)
+    if key not in store:
+        store.put_preview(key, _questions(job, cell)[:PREVIEW])
+
+
+def _questions(job: Job, cell: Cell) -> Batch:
+    return cell.task.questions(SPLIT, cell.size, job.batch_size)
+
+
+def _failure(cell: Cell, error: BaseException, timeout: float) -> Record:
+    """Return the record of a failure, or of an honest no."""
+    if isinstance(error, Refused):
+        return Record(*cell.names, "skipped", str(error))
+    if isinstance(error, OutOfTime):
+        return Record(*cell.names, "failed", f"took longer than the time limit of {timeout:g} s")
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}{where}"
+    return Record(*cell.names, "failed", reason, trace="".join(traceback.format_exception(error)))
+
+
+def run_jobs(jobs: Sequence[Job], workers: int, ray: str, files: Sequence[Path]) -> Iterator[Job]:
+    """Do the jobs in this process, in several, or on a Ray cluster, and yield each when it is done."""
+    if ray:
+        yield from _on_ray(jobs, ray, files)
+    elif workers > 1 and len(jobs) > 1:
+        yield from _in_processes(jobs, workers, files)
+    else:
+        for job in jobs:
+            do(job)
+            yield job
+
+
+def _packed(job: Job, files: Sequence[Path]) -> tuple[bytes, tuple[Path, ...]]:
+    return pickle.dumps(job), tuple(files)
+
+
+def _do_packed(packed: tuple[bytes, tuple[Path, ...]], threads: int) -> None:
+    """Do a job in another process, where the files that define its parts are imported first."""
+    content, files = packed
+    if threads:
+        torch.set_num_threads(threads)
+    for file in files:
+        import_file(file)
+    do(pickle.loads(content))
+
+
+def _in_processes(jobs: Sequence[Job], workers: int, files: Sequence[Path]) -> Iterator[Job]:
+    threads = max(1, torch.get_num_threads() // workers)
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        waiting = {pool.submit(_do_packed, _packed(job, files), threads): job for job in jobs}
+        try:
+            for future in as_completed(waiting):
+                future.result()
+                yield waiting[future]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _on_ray(jobs: Sequence[Job], address: str, files: Sequence[Path]) -> Iterator[Job]:
+    try:
+        import ray
+    except ImportError as error:
+        raise ValueError("--ray needs the extra: pip install 'heatproof[ray]'") from error
+    ray.init(address=address, ignore_reinit_error=True)
+    remote = ray.remote(_do_packed)
+    waiting = {remote.remote(_packed(job, files), 0): job for job in jobs}
+    while waiting:
+        done, _ = ray.wait(list(waiting))
+        for future in done:
+            ray.get(future)
+            yield waiting.pop(future)

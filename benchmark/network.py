@@ -1,0 +1,113 @@
+"""A network as the gate sees it: what computes, what it expects, how its output is read."""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A model before it stands behind the gate; exactly one of `module` and `predict` computes.
+
+    `preprocess` turns data space into what the module expects (resize, normalise) and is differentiable.
+    `layers` lists the layers with a spatial activation; `grid` turns such an activation to (N, C, h, w).
+    """
+
+    module: nn.Module | None = None
+    predict: Callable[[Tensor], Tensor] | None = None
+    """Data space (N, …) to probabilities (N, K), for models without gradients."""
+    preprocess: Callable[[Tensor], Tensor] = _same
+    layers: Callable[[], tuple[str, ...]] = tuple
+    grid: Callable[[Tensor], Tensor] = _same
+
+    def __post_init__(self) -> None:
+        """Refuse a network that computes in two ways, or in none."""
+        if (self.module is None) == (self.predict is None):
+            raise ValueError("a Network needs either a module or a predict function")
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return logits (N, K) of inputs in data space; log probabilities where the model gives probabilities."""
+        if self.predict is not None:
+            return self.predict(x.detach()).clamp(min=1e-12).log()
+        if self.module is None:
+            raise ValueError("the network has neither a module nor a predict function")
+        return read_logits(self.module(self.preprocess(x)))
+
+    def randomized(self, seed: int) -> "Network":
+        """Return a copy with every parameter drawn anew, bare ones included; the global random state stays."""
+        if self.module is None:
+            raise ValueError("a model without a module has no parameters to draw anew")
+        module = deepcopy(self.module)
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(seed)
+            for parameter in module.parameters():
+                parameter.normal_(0.0, _scale(parameter))
+            for part in module.modules():
+                if callable(reset := getattr(part, "reset_parameters", None)):
+                    reset()
+        return replace(self, module=module)
+
+
+def _scale(parameter: Tensor) -> float:
+    spread = float(parameter.std()) if parameter.numel() > 1 else 0.0
+    return spread or 0.02
+
+
+def read_logits(output: object) -> Tensor:
+    """Return the logits (N, K) in whatever a network returns: a tensor, a tuple, a dict, a Hugging Face ModelOutput.
+
+    A single output unit z is read as two classes with logits -z/2 and z/2, so that the probability of class 1 is
+    sigmoid(z). Anything without a tensor of logits is a TypeError.
+    """
+    tensor = _first_tensor(output)
+    if tensor is None or tensor.ndim not in (1, 2):
+        shape = f" of shape {tuple(tensor.shape)}" if tensor is not None else ""
+        raise TypeError(
+            f"the model returned a {type(output).__name__}{shape}; expected logits of shape (N, K), alone, first in a "
+            "tuple, or under `logits`: wrap the model in a module that returns them"
+        )
+    logits = tensor[:, None] if tensor.ndim == 1 else tensor
+    return torch.cat([-logits / 2, logits / 2], 1) if logits.shape[1] == 1 else logits
+
+
+def _first_tensor(output: object) -> Tensor | None:
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(getattr(output, "logits", None), Tensor):
+        return output.logits  # type: ignore[attr-defined,no-any-return]
+    if isinstance(output, Mapping):
+        output = [output["logits"]] if "logits" in output else list(output.values())
+    if isinstance(output, (tuple, list)):
+        return next((item for item in output if isinstance(item, Tensor)), None)
+    return None
+
+
+READOUTS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "probability": lambda z, t: z.softmax(1).gather(1, t)[:, 0],
+    "logit": lambda z, t: z.gather(1, t)[:, 0],
+    "log_odds": lambda z, t: z.gather(1, t)[:, 0] - _others(z, t).logsumexp(1),
+    "margin": lambda z, t: z.gather(1, t)[:, 0] - _others(z, t).amax(1),
+}
+"""How logits (N, K) and targets (N, 1) become one number per sample."""
+
+
+def _others(logits: Tensor, target: Tensor) -> Tensor:
+    return logits.scatter(1, target, float("-inf"))
+
+
+def read_out(logits: Tensor, target: Tensor, readout: str) -> Tensor:
+    """Return the target's readout (N,); a target that the model has no output for is a ValueError."""
+    count = logits.shape[1]
+    if target.numel() and not 0 <= int(target.min()) <= int(target.max()) < count:
+        raise ValueError(
+            f"target {int(target.max() if int(target.max()) >= count else target.min())} is out of range: "
+            f"the model has {count} outputs, so targets are 0..{count - 1}"
+        )
+    return READOUTS[readout](logits, target[:, None].to(logits.device))

@@ -1,0 +1,145 @@
+"""Planning: a suite becomes cells, each with what it depends on, and the impossible ones with their reason."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from .capabilities import includes
+from .harness import Asked, explain, score
+from .identity import code_of, digest
+from .registry import TRUTH_WORDS, Method, Part, methods, metrics
+from .suite import Suite
+from .tasks import KNOWN_AS, Task, tasks
+from .units import unit_count
+
+SPLIT = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One question to one method, judged by one metric."""
+
+    task: Task
+    method: Asked
+    metric: Asked
+    size: int
+    explanation: str
+    """The hash of what the attribution depends on."""
+    key: str
+    """The hash of what the record depends on."""
+    reason: str = ""
+    """Why the cell is impossible; empty where it is not."""
+
+    @property
+    def names(self) -> tuple[str, str, str, int]:
+        """The cell's place: task, method, metric, repeat."""
+        return self.task.name, self.method.part.name, self.metric.part.name, self.method.repeat
+
+
+def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 64) -> tuple[Cell, ...]:
+    """Turn a suite, and `extra` methods beside its own, into cells; unknown names and misspelt settings are errors."""
+    chosen = {name: methods[name] for name in suite.methods} | {method.name: method for method in extra}
+    scorers = [metrics[name] for name in suite.metrics]
+    questions = [tasks[name] for name in suite.tasks]
+    known = {*chosen, *suite.metrics}
+    for name in suite.settings:
+        if name not in known:
+            raise ValueError(f"suite {suite.title} has settings for {name!r}, which is not among its parts")
+    return tuple(
+        _cell(suite, task, Asked(method, _settings(suite, method), suite.seed, repeat), metric, batch_size)
+        for task in questions
+        for method in chosen.values()
+        for repeat in range(suite.repeats if method.stochastic else 1)
+        for metric in (Asked(scorer, _settings(suite, scorer), suite.seed) for scorer in scorers)
+    )
+
+
+def _settings(suite: Suite, part: Part) -> Mapping[str, object]:
+    return part.with_defaults(suite.settings.get(part.name, {}))
+
+
+def _cell(suite: Suite, task: Task, method: Asked, metric: Asked, batch_size: int) -> Cell:
+    explanation = digest(
+        task.version if "truth" in method.part.needs else task.sample_set,
+        (SPLIT, suite.samples, code_of(explain)),
+        _identity(method),
+    )
+    blind = TRUTH_WORDS.isdisjoint(metric.part.needs)
+    key = digest(explanation, None if blind else task.version, code_of(score), _identity(metric))
+    reason = impossible(task, method.part, metric.part, batch_size)
+    return Cell(task, method, metric, suite.samples, explanation, key, reason)
+
+
+def _identity(asked: Asked) -> tuple[object, ...]:
+    chance = (asked.seed, asked.repeat) if asked.part.stochastic else ()
+    return asked.part.name, code_of(asked.part.function), dict(asked.settings), chance
+
+
+def impossible(task: Task, method: Part, metric: Part, batch_size: int = 64) -> str:
+    """Return why a cell cannot be, or an empty string."""
+    offered = task.gate(batch_size).capability
+    for part in (method, metric):
+        if part.capability is not None and not includes(offered, part.capability):
+            return f"{part.name} needs a {part.capability.__name__} model, {task.model.name} is only {offered.__name__}"
+    for word in metric.needs:
+        if word in KNOWN_AS and KNOWN_AS[word] not in task.knows:
+            return f"{metric.name} needs the truth's {KNOWN_AS[word]!r}, which {task.name} does not know"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a plan will cost."""
+
+    forward: int
+    backward: int
+    seconds: float
+    unknown: tuple[str, ...]
+    """Parts that do not say what they cost."""
+
+
+def estimate(cells: Iterable[Cell], stored: Iterable[str] = (), batch_size: int = 64) -> Estimate:
+    """Estimate the passes of the cells that are not stored, and the time by a measurement of each model."""
+    forward = backward = 0
+    seconds, unknown = 0.0, set()
+    for task, size, part, settings in _work(cells, frozenset(stored)):
+        units, speed = _measured(task, batch_size)
+        bill = part.passes_of(settings, units)
+        if bill is None:
+            unknown |= {part.name} if part.capability is not None else set()
+            continue
+        forward, backward = forward + bill[0] * size, backward + bill[1] * size
+        seconds += size * (max(bill[0] - bill[1], 0) * speed[0] + bill[1] * speed[1])
+    return Estimate(forward, backward, seconds, tuple(sorted(unknown)))
+
+
+def _work(cells: Iterable[Cell], stored: frozenset[str]) -> Iterator[tuple[Task, int, Part, Mapping[str, object]]]:
+    """Name each piece of work once, however many cells share it."""
+    seen = set(stored)
+    for cell in cells:
+        if cell.reason or cell.key in seen:
+            continue
+        for key, asked in ((cell.explanation, cell.method), (cell.key, cell.metric)):
+            if key not in seen:
+                seen.add(key)
+                yield cell.task, cell.size, asked.part, asked.settings
+
+
+@cache
+def _measured(task: Task, batch_size: int) -> tuple[int, tuple[float, float]]:
+    """Return a task's number of units, and the seconds that a pass forward, and one forward and back, take."""
+    gate = task.gate(batch_size)
+    batch = task.samples(gate, SPLIT, min(batch_size, 16))
+    forward = _seconds(lambda: gate.score(batch.x, batch.target)) / len(batch)
+    both = forward
+    if gate.network.module is not None:
+        both = _seconds(lambda: gate.gradient(batch.x, batch.target)) / len(batch)
+    return unit_count(batch.units), (forward, both)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    work()
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

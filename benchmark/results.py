@@ -1,0 +1,131 @@
+"""Results: a run directory, read back into tables."""
+
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import Tensor
+
+from .data import Record
+from .store import Maps, Store
+
+INDEX = ["task", "method", "metric", "seed"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run directory holds."""
+
+    folder: Path
+    manifest: dict[str, Any] = field(repr=False)
+    """The suite, the provenance, and a card for each task, method and metric, as `run.json` has them."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "Results":
+        """Open a run directory."""
+        path = folder / "run.json"
+        if not path.is_file():
+            raise ValueError(f"{folder} is not a run directory (it has no run.json): give the --out of a run")
+        return cls(folder, json.loads(path.read_text(encoding="utf-8")))
+
+    @cached_property
+    def store(self) -> Store:
+        """The store behind it."""
+        return Store(self.folder / "store")
+
+    @property
+    def title(self) -> str:
+        """The suite that the scores belong to, suite@version."""
+        return f"{self.manifest['suite']['name']}@{self.manifest['suite']['version']}"
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """All cells that have an outcome, the impossible ones included."""
+        read: dict[str, Record | None] = {}
+        found = []
+        for task, method, metric, seed, key, _explanation, reason in self.manifest["cells"]:
+            if reason:
+                found.append(Record(task, method, metric, seed, "skipped", reason))
+                continue
+            if key not in read:
+                read[key] = self.store.record(key)
+            if (record := read[key]) is not None:
+                found.append(replace(record, task=task, method=method, metric=metric, seed=seed))
+        return tuple(found)
+
+    @property
+    def missing(self) -> int:
+        """How many cells have no outcome yet."""
+        return len(self.manifest["cells"]) - len(self.records)
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """One row per cell: its place, status, reason and costs per sample."""
+        return pd.DataFrame([_cell_row(record) for record in self.records])
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row per value: task, family, truth_type, method, metric, score, seed, sample, value, status, reason.
+
+        A cell without values has one row, with sample "" and value NaN, for each of its metric's scores.
+        """
+        frames = [frame for record in self.records for frame in self._rows(record)]
+        cards = self.manifest["tasks"]
+        table = pd.concat(frames, ignore_index=True)
+        for word in ("family", "truth_type"):
+            table[word] = table["task"].map({name: card[word] for name, card in cards.items()})
+        return table
+
+    def _rows(self, record: Record) -> list[pd.DataFrame]:
+        place = {name: getattr(record, name) for name in [*INDEX, "status", "reason"]}
+        if record.status != "ok":
+            names = self.manifest["metrics"][record.metric]["better"]
+            return [pd.DataFrame([{**place, "score": name, "sample": "", "value": float("nan")}]) for name in names]
+        return [
+            pd.DataFrame({"sample": list(record.ids), "value": values.double().numpy()}).assign(**place, score=name)
+            for name, values in record.scores.items()
+            if values.ndim == 1
+        ]
+
+    def headline(self) -> dict[str, str]:
+        """Return the score that counts for each task."""
+        return {name: card["headline"] for name, card in self.manifest["tasks"].items()}
+
+    def methods(self, role: str) -> list[str]:
+        """Return the names of the methods with a role: entrant, control or canary."""
+        return [name for name, card in self.manifest["methods"].items() if card["role"] == role]
+
+    def curve(self, task: str, method: str, name: str) -> Tensor | None:
+        """Return the curves (N, S) of a score that keeps them, for the first repeat; None where there are none."""
+        for record in self.records:
+            if (record.task, record.method, record.seed) == (task, method, 0) and name in record.scores:
+                return record.scores[name]
+        return None
+
+    def maps(self, task: str, method: str) -> Maps | None:
+        """Return the stored attributions of a method on a task, the first repeat; None where there are none."""
+        for name, by, _metric, seed, _key, explanation, _reason in self.manifest["cells"]:
+            if (name, by, seed) == (task, method, 0):
+                return self.store.maps(explanation)
+        return None
+
+    def preview(self, task: str) -> tuple[tuple[str, ...], Tensor, Tensor] | None:
+        """Return the samples of a task that can be shown: ids, x and target."""
+        return self.store.preview(self.manifest["tasks"][task]["preview"])
+
+
+def _cell_row(record: Record) -> dict[str, object]:
+    count = max(len(record.ids), 1)
+    return {
+        **{name: getattr(record, name) for name in [*INDEX, "status", "reason", "trace"]},
+        "samples": len(record.ids),
+        "forward": record.explained.forward / count,
+        "backward": record.explained.backward / count,
+        "seconds": record.explained.seconds / count,
+        "peak_mb": record.explained.peak_mb,
+        "metric_forward": record.cost.forward / count,
+        "metric_seconds": record.cost.seconds / count,
+    }

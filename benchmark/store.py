@@ -1,0 +1,198 @@
+"""The store: content-addressed cells that survive a kill at any moment and say when they are damaged."""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from .data import Batch, Cost, Record
+
+META = b"heatproof"
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """Stored attributions: (N, E) float32, by sample id, with what the explanation cost."""
+
+    ids: tuple[str, ...]
+    values: Tensor
+    cost: Cost
+
+
+class Store:
+    """A folder of Parquet files named by the hash of what they depend on.
+
+    A file is written under a temporary name, synced and renamed, so it is there whole or not at all. One that cannot be
+    read is put aside as `.damaged`, and its cell counts as missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, key: str) -> Path:
+        """Return where a cell of this key is, or would be."""
+        return self.folder / key[:2] / f"{key}.parquet"
+
+    def __contains__(self, key: str) -> bool:
+        return self.path(key).is_file()
+
+    def put_record(self, key: str, record: Record) -> None:
+        """Write a record."""
+        head = asdict(record)
+        scores, ids = head.pop("scores"), head.pop("ids")
+        self._write(key, {"sample": pa.array(ids, pa.string()), **{n: _column(v) for n, v in scores.items()}}, head)
+
+    def record(self, key: str) -> Record | None:
+        """Read a record; None where there is none."""
+        table = self._read(key)
+        if table is None:
+            return None
+        return _record_of(table, json.loads(table.schema.metadata[META]))
+
+    def put_maps(self, key: str, maps: Maps) -> None:
+        """Write attributions."""
+        columns = {"sample": pa.array(maps.ids, pa.string()), "attribution": _column(maps.values.float())}
+        self._write(key, columns, {"cost": asdict(maps.cost)})
+
+    def maps(self, key: str) -> Maps | None:
+        """Read attributions; None where there are none."""
+        table = self._read(key)
+        if table is None:
+            return None
+        head = json.loads(table.schema.metadata[META])
+        ids = tuple(table["sample"].to_pylist())
+        return Maps(ids, _tensor(table["attribution"], len(ids)), Cost(**head["cost"]))
+
+    def put_preview(self, key: str, batch: Batch) -> None:
+        """Write samples for a report to show."""
+        columns = {"sample": pa.array(batch.ids, pa.string()), "x": _column(batch.x.flatten(1))}
+        columns["target"] = _column(batch.target)
+        self._write(key, columns, {"shape": list(batch.x.shape)})
+
+    def preview(self, key: str) -> tuple[tuple[str, ...], Tensor, Tensor] | None:
+        """Read the samples that are shown: ids, x and target; None where there are none."""
+        table = self._read(key)
+        if table is None:
+            return None
+        ids = tuple(table["sample"].to_pylist())
+        x = _tensor(table["x"], len(ids)).reshape(json.loads(table.schema.metadata[META])["shape"])
+        return ids, x, _tensor(table["target"], len(ids))
+
+    def _write(self, key: str, columns: Mapping[str, pa.Array], head: Mapping[str, object]) -> None:
+        table = pa.table(dict(columns)).replace_schema_metadata({META: json.dumps(head).encode()})
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+        write_atomic(self.path(key), sink.getvalue().to_pybytes())
+
+    def _read(self, key: str) -> pa.Table | None:
+        path = self.path(key)
+        if not path.is_file():
+            return None
+        try:
+            table = pq.read_table(path, page_checksum_verification=True)
+            json.loads(table.schema.metadata[META])
+        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
+            path.replace(path.with_suffix(".damaged"))
+            return None
+        return table
+
+    def damaged(self) -> list[Path]:
+        """Return the files that could not be read and were put aside."""
+        return sorted(self.folder.glob("*/*.damaged"))
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all, also after a kill or a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _record_of(table: pa.Table, head: Mapping[str, Any]) -> Record:
+    ids = tuple(table["sample"].to_pylist())
+    scores = {name: _tensor(table[name], len(ids)) for name in table.column_names if name != "sample"}
+    return _record(head, ids, scores)
+
+
+def _record(head: Mapping[str, Any], ids: tuple[str, ...], scores: Mapping[str, Tensor]) -> Record:
+    costs = {name: Cost(**head[name]) for name in ("cost", "explained")}
+    return Record(**{**head, **costs, "ids": ids, "scores": scores})
+
+
+def _column(values: Tensor) -> pa.Array:
+    array = values.detach().cpu().numpy()
+    if array.ndim == 1:
+        return pa.array(array)
+    return pa.FixedSizeListArray.from_arrays(pa.array(array.reshape(-1)), array.shape[1])
+
+
+def _tensor(column: pa.ChunkedArray, count: int) -> Tensor:
+    array = column.combine_chunks()
+    flat = array.values if isinstance(array, pa.FixedSizeListArray) else array
+    numbers = np.array(flat.to_numpy(zero_copy_only=False))
+    return torch.from_numpy(numbers.reshape(count, -1) if flat is not array else numbers)
+
+
+def clean(folder: Path) -> None:
+    """Remove the temporary files that a killed process left."""
+    for leftover in folder.glob("*/.*.parquet.*"):
+        with suppress(OSError):
+            leftover.unlink()
+
+
+def write_pack(path: Path, records: Mapping[str, Record]) -> None:
+    """Write many records into one Parquet file, to be shipped; curves and traces are left out."""
+    rows = []
+    for key, record in sorted(records.items()):
+        head = {**asdict(record), "trace": ""}
+        ids, scores = head.pop("ids"), head.pop("scores")
+        flat = {name: values.tolist() for name, values in scores.items() if values.ndim == 1}
+        rows.append(
+            {"key": key, "head": json.dumps(head), "ids": list(ids), "names": list(flat), "values": [*flat.values()]}
+        )
+    schema = pa.schema(
+        [
+            ("key", pa.string()),
+            ("head", pa.string()),
+            ("ids", pa.list_(pa.string())),
+            ("names", pa.list_(pa.string())),
+            ("values", pa.list_(pa.list_(pa.float64()))),
+        ]
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema), sink, compression="zstd")
+    write_atomic(path, sink.getvalue().to_pybytes())
+
+
+def read_pack(path: Path) -> dict[str, Record]:
+    """Read the records of a pack by key; none where there is no such file."""
+    if not path.is_file():
+        return {}
+    return {row["key"]: _unpacked(row) for row in pq.read_table(path).to_pylist()}
+
+
+def _unpacked(row: Mapping[str, object]) -> Record:
+    head = json.loads(str(row["head"]))
+    scores = {
+        name: torch.tensor(values, dtype=torch.float64)
+        for name, values in zip(row["names"], row["values"], strict=True)  # type: ignore[call-overload]
+    }
+    return _record(head, tuple(row["ids"]), scores)  # type: ignore[arg-type]

@@ -1,0 +1,66 @@
+"""Suites: named, versioned lists of tasks, methods and metrics, read from TOML."""
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import UnknownName
+
+
+class Suite(BaseModel):
+    """What belongs together under one name and version; a score always belongs to `suite@version`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: str
+    summary: str = ""
+    seed: int = 0
+    samples: int = Field(gt=0)
+    repeats: int = Field(default=1, gt=0)
+    """How often a stochastic method is run, each time on its own streams."""
+    tasks: tuple[str, ...] = Field(min_length=1)
+    methods: tuple[str, ...] = Field(min_length=1)
+    metrics: tuple[str, ...] = Field(min_length=1)
+    settings: dict[str, dict[str, bool | int | float | str]] = {}
+    """Settings that differ from a part's defaults, by the part's name."""
+
+    @property
+    def title(self) -> str:
+        """The name that a score is cited under."""
+        return f"{self.name}@{self.version}"
+
+
+def read_suite(path: Path) -> Suite:
+    """Read a suite file; what is wrong with it becomes one line."""
+    try:
+        return Suite.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise ValueError(f"{path}: {'; '.join(_explained(item) for item in error.errors())}") from error
+
+
+def _explained(item: object) -> str:
+    where, message = ".".join(map(str, item["loc"])), item["msg"]  # type: ignore[index]
+    if item["type"] != "extra_forbidden":  # type: ignore[index]
+        return f"{where}: {message}"
+    close = get_close_matches(where, Suite.model_fields, n=1)
+    return f"unknown key {where!r}" + (f", did you mean {close[0]!r}?" if close else "")
+
+
+def find_suite(name: str, folder: Path) -> Suite:
+    """Return a suite by the name of a shipped one, or by the path of a file."""
+    path = Path(name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise UnknownName(f"suite file {name} does not exist")
+        return read_suite(path)
+    shipped = {file.stem: file for file in sorted(folder.glob("*.toml"))}
+    if name not in shipped:
+        close = get_close_matches(name, shipped, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(shipped)}"
+        raise UnknownName(f"unknown suite {name!r}: {hint} (or give the path of a .toml file)")
+    return read_suite(shipped[name])

@@ -1,0 +1,1 @@
+"""Controls and canaries: what every explanation must beat, and what none can."""

@@ -1,0 +1,1 @@
+"""Methods that read the gradient of the target score."""

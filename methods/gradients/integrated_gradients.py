@@ -1,0 +1,15 @@
+"""Integrated gradients."""
+
+from captum.attr import IntegratedGradients
+from torch import Tensor
+
+from ...benchmark import Differentiable, method
+
+
+@method(paper="arXiv:1703.01365", passes=lambda steps: (steps, steps))
+def integrated_gradients(
+    model: Differentiable, x: Tensor, target: Tensor, baseline: Tensor, *, steps: int = 32
+) -> Tensor:
+    """The gradient averaged on the straight line from the baseline, times the way (captum, Gauss-Legendre points)."""
+    attribute = IntegratedGradients(model.score).attribute
+    return attribute(x, baselines=baseline, additional_forward_args=target, n_steps=steps)
