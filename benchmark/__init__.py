@@ -11,7 +11,7 @@ from .gate import Gate
 from .network import Network, read_logits
 from .randomness import Rng, seed_of, streams
 from .ranking import descending, ranks, tied_share
-from .registry import Method, Metric, method, methods, metric, metrics
+from .registry import Better, Method, Metric, method, methods, metric, metrics
 from .tasks import Model, Task, model, models, task, tasks
 from .units import (
     areas,
@@ -28,6 +28,7 @@ from .units import (
 
 __all__ = [
     "Batch",
+    "Better",
     "BlackBox",
     "Cost",
     "Differentiable",

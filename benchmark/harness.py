@@ -33,7 +33,7 @@ class Asked:
 
 
 def explain(method: Asked, gate: Gate, batch: Batch) -> tuple[Tensor, Cost]:
-    """Return a method's attributions per element (N, E), in float64, and what they cost."""
+    """Return a method's attributions per element (N, E) and what they cost; rounded to float32, as they are stored."""
     own = gate.metered()
     start = time.perf_counter()
     maps = [_explain_some(method, own, batch[i : i + gate.batch_size]) for i in range(0, len(batch), gate.batch_size)]
@@ -59,7 +59,7 @@ def _explain_some(method: Asked, gate: Gate, batch: Batch) -> Tensor:
         raise TypeError(
             f"{part.name} returned a {type(answer).__name__}; expected a tensor shaped like x or like units"
         )
-    return to_elements(answer.detach().to(batch.x.device), batch.x, batch.units).double()
+    return to_elements(answer.detach().to(batch.x.device), batch.x, batch.units).float().double()
 
 
 def score(

@@ -11,5 +11,6 @@ def integrated_gradients(
     model: Differentiable, x: Tensor, target: Tensor, baseline: Tensor, *, steps: int = 32
 ) -> Tensor:
     """The gradient averaged on the straight line from the baseline, times the way (captum, Gauss-Legendre points)."""
-    attribute = IntegratedGradients(model.score).attribute
-    return attribute(x, baselines=baseline, additional_forward_args=target, n_steps=steps)
+    explainer = IntegratedGradients(model.score)
+    attribution: Tensor = explainer.attribute(x, baselines=baseline, additional_forward_args=target, n_steps=steps)
+    return attribution

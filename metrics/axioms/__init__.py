@@ -1,0 +1,1 @@
+"""Metrics of axioms: what attributions should add up to."""

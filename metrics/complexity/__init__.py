@@ -1,0 +1,1 @@
+"""Metrics of an attribution alone: how much there is to read."""

@@ -1,0 +1,1 @@
+"""Metrics that compare an attribution with the truth."""

@@ -1,0 +1,17 @@
+"""Rank correlation with the true effects."""
+
+import torch
+from torch import Tensor
+
+from ...benchmark import metric, per_unit, ranks
+
+
+@metric(better="higher", paper="arXiv:2308.06248", passes=lambda: (0, 0))
+def effect_correlation(attribution: Tensor, effect: Tensor, parts: Tensor) -> Tensor:
+    """Spearman's correlation of the units' relevance with what really removing them does.
+
+    In [-1, 1]; NaN where the relevance, or the effect, is the same for all units.
+    """
+    pair = ranks(per_unit(attribution, parts, effect.shape[1])), ranks(effect)
+    left, right = (values - values.mean(1, keepdim=True) for values in pair)
+    return (left * right).sum(1) / torch.sqrt((left**2).sum(1) * (right**2).sum(1))

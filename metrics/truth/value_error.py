@@ -1,0 +1,24 @@
+"""Error against exact values."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ...benchmark import Refused, metric, per_unit
+
+
+@metric(better="lower", scale_free=False, passes=lambda: (0, 0))
+def value_error(
+    attribution: Tensor, values: Mapping[str, Tensor], parts: Tensor, *, concept: str = "shapley"
+) -> Tensor:
+    """The distance of the units' relevance from the exact values of a concept, relative to their length.
+
+    0 is exact, 1 as far as a zero map; NaN where the exact values are zero.
+    """
+    if concept not in values:
+        raise Refused(f"the exact values of {concept!r} are not known here, only of {', '.join(values) or 'nothing'}")
+    exact = values[concept].double()
+    length = exact.square().sum(1).sqrt()
+    distance = (per_unit(attribution, parts, exact.shape[1]) - exact).square().sum(1).sqrt()
+    return distance / length.where(length > 0, torch.nan)
