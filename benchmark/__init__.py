@@ -8,11 +8,11 @@ from .curves import area, confidence_normalised
 from .data import Batch, Cost, Record, Truth
 from .errors import Refused, UnknownName
 from .gate import Gate
-from .network import Network, read_logits
+from .network import Network, read_logits, read_out
 from .randomness import Rng, seed_of, streams
 from .ranking import descending, ranks, tied_share
 from .registry import Better, Method, Metric, method, methods, metric, metrics
-from .tasks import Model, Task, model, models, task, tasks
+from .tasks import Model, Source, Task, model, models, sources, task, tasks, training_data
 from .units import (
     areas,
     at_elements,
@@ -41,6 +41,7 @@ __all__ = [
     "Record",
     "Refused",
     "Rng",
+    "Source",
     "Task",
     "Truth",
     "UnknownName",
@@ -64,11 +65,14 @@ __all__ = [
     "per_unit",
     "ranks",
     "read_logits",
+    "read_out",
     "seed_of",
+    "sources",
     "spread",
     "streams",
     "task",
     "tasks",
     "tied_share",
+    "training_data",
     "unit_count",
 ]

@@ -78,6 +78,8 @@ def _identity(asked: Asked) -> tuple[object, ...]:
 
 def impossible(task: Task, method: Part, metric: Part, batch_size: int = 64) -> str:
     """Return why a cell cannot be, or an empty string."""
+    if task.model.objection:
+        return task.model.objection
     offered = task.gate(batch_size).capability
     for part in (method, metric):
         if part.capability is not None and not includes(offered, part.capability):

@@ -11,7 +11,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from pkgutil import walk_packages
 from types import MappingProxyType, ModuleType
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from .capabilities import LADDER
 from .errors import UnknownName
@@ -31,38 +31,45 @@ METRIC_WORDS = frozenset(
 TRUTH_WORDS = frozenset({"truth", "impossible", "parts", "effect", "rival", "rival_effect", "values"})
 
 
-class Named(Protocol):
-    """Anything that a registry can hold."""
+@dataclass(frozen=True)
+class Entry:
+    """A function that a registry holds, known by its own name and the first line of its docstring."""
+
+    function: Callable[..., Any]
+
+    def __post_init__(self) -> None:
+        """Refuse a function that does not say what it is."""
+        if not self.summary:
+            raise ValueError(f"{self.name} has no docstring: say in its first line what it is")
 
     @property
     def name(self) -> str:
-        """The name that it goes by."""
-        ...
+        """The name that it goes by: the function's own."""
+        return self.function.__name__
 
     @property
     def summary(self) -> str:
-        """What it is, in one line."""
-        ...
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
-    @property
-    def function(self) -> Callable[..., Any]:
-        """The function behind it."""
-        ...
-
-
-PartT = TypeVar("PartT", bound=Named)
+    def __reduce__(self) -> tuple[Callable[[str, str], "Entry"], tuple[str, str]]:
+        """Travel between processes by name."""
+        return find, (type(self).__name__.lower(), self.name)
 
 
-class Registry(Generic[PartT]):
+EntryT = TypeVar("EntryT", bound=Entry)
+
+
+class Registry(Generic[EntryT]):
     """All parts of one kind by name; the shipped ones and installed plug-ins load on the first look."""
 
     def __init__(self, kind: str, folder: str) -> None:
         self.kind = kind
         self.folder = folder
-        self._parts: dict[str, PartT] = {}
+        self._parts: dict[str, EntryT] = {}
         self._loaded = False
 
-    def add(self, part: PartT) -> PartT:
+    def add(self, part: EntryT) -> EntryT:
         """Register a part; a name that another function holds is a ValueError."""
         holder = self._parts.get(part.name)
         if holder is not None and _origin(holder.function) != _origin(part.function):
@@ -83,7 +90,7 @@ class Registry(Generic[PartT]):
         for entry in entry_points(group=f"heatproof.{self.folder}"):
             entry.load()
 
-    def __getitem__(self, name: str) -> PartT:
+    def __getitem__(self, name: str) -> EntryT:
         self.load()
         if name not in self._parts:
             close = get_close_matches(name, self._parts, n=3, cutoff=0.5)
@@ -103,7 +110,7 @@ class Registry(Generic[PartT]):
         self.load()
         return name in self._parts
 
-    def from_module(self, module: ModuleType) -> tuple[PartT, ...]:
+    def from_module(self, module: ModuleType) -> tuple[EntryT, ...]:
         """Return the parts that a module defines."""
         return tuple(part for part in self._parts.values() if part.function.__module__ == module.__name__)
 
@@ -112,24 +119,17 @@ def _origin(function: Callable[..., Any]) -> str:
     return f"{inspect.getsourcefile(function) or function.__module__}:{function.__qualname__}"
 
 
-def summary_of(function: Callable[..., Any]) -> str:
-    """Return the first line of a function's docstring; it stands alone."""
-    return (inspect.getdoc(function) or "").partition("\n")[0]
-
-
 @dataclass(frozen=True)
-class Part:
+class Part(Entry):
     """A function with what its signature and docstring declare."""
 
-    function: Callable[..., Any]
     paper: str = ""
     passes: Passes | None = None
     words = frozenset[str]()
 
     def __post_init__(self) -> None:
         """Read the signature; refuse what is not a declaration."""
-        if not summary_of(self.function):
-            raise ValueError(f"{self.name} has no docstring: say in its first line what it computes")
+        super().__post_init__()
         for parameter in inspect.signature(self.function).parameters.values():
             self._check(parameter)
 
@@ -146,16 +146,6 @@ class Part:
                 f"{self.name}: nothing is called {parameter.name!r} ({hint}); "
                 "a setting goes behind a `*`, with a default"
             )
-
-    @property
-    def name(self) -> str:
-        """The name that it goes by: the function's own."""
-        return self.function.__name__
-
-    @property
-    def summary(self) -> str:
-        """The first line of the docstring."""
-        return summary_of(self.function)
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
@@ -178,10 +168,6 @@ class Part:
             names = ", ".join(c.__name__ for c in LADDER)
             raise ValueError(f"{self.name}: annotate `model` with what it needs, one of {names}; got {annotation}")
         return annotation  # type: ignore[no-any-return]
-
-    def __reduce__(self) -> tuple[Callable[[str, str], Named], tuple[str, str]]:
-        """Travel between processes by name."""
-        return find, (type(self).__name__.lower(), self.name)
 
     @property
     def stochastic(self) -> bool:
@@ -259,7 +245,7 @@ metrics: Registry[Metric] = Registry("metric", "metrics")
 registries: dict[str, Registry[Any]] = {"method": methods, "metric": metrics}
 
 
-def find(kind: str, name: str) -> Named:
+def find(kind: str, name: str) -> Entry:
     """Return a part by its kind and name."""
     return registries[kind][name]  # type: ignore[no-any-return]
 

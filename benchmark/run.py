@@ -101,6 +101,8 @@ def _task_card(cell: Cell) -> dict[str, object]:
         "imputer": task.imputer,
         "samples": cell.size,
         "version": task.version,
+        "capability": task.gate(1).capability.__name__,
+        "model_card": dict(task.model.card),
         "preview": preview_key(task, cell.size),
     }
 

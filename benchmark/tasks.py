@@ -1,7 +1,7 @@
 """Tasks and models: what a question is made of, and the networks that it is asked about."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -9,7 +9,7 @@ from .data import Batch, Truth, TruthType
 from .gate import Gate
 from .identity import code_of, digest
 from .network import Network
-from .registry import Named, Registry, find, registries, summary_of
+from .registry import Entry, FunctionT, Registry, registries
 
 Samples = Callable[[Gate, str, int], Batch]
 """(model, split, size) to samples without their truth."""
@@ -26,37 +26,46 @@ KNOWN_AS: Mapping[str, str] = {
 """A metric's word for a part of the truth, to what a task must know to serve it."""
 
 
+KEPT = 0.90
+SLACK = 0.05
+"""The model gate: accuracy with the evidence alone, and how far above chance it may be without."""
+
+
 @dataclass(frozen=True)
-class Model:
+class Model(Entry):
     """A network that can be built by name."""
 
-    function: Build
     train: Callable[[Callable[[str], None]], Mapping[str, object]] | None = None
     """Makes the weights again from their seed, tells its progress, writes them and returns their card."""
-    weights: str = ""
-    """SHA-256 of the weights that belong to it."""
+    card: Mapping[str, object] = field(default_factory=dict, hash=False)
+    """What is known of it: `sha256` of its weights, accuracies, recipe."""
 
     @property
-    def name(self) -> str:
-        """The name that it goes by: the function's own."""
-        return self.function.__name__
-
-    @property
-    def summary(self) -> str:
-        """The first line of the docstring."""
-        return summary_of(self.function)
+    def objection(self) -> str:
+        """Why it may not be asked about planted truth: it must use the evidence, and nothing else; empty if it may."""
+        kept, removed = (self.card.get(f"accuracy_{which}") for which in ("evidence_only", "evidence_removed"))
+        chance = self.card.get("chance", 0.0)
+        if isinstance(kept, float) and kept < KEPT:
+            return f"{self.name} reaches only {kept:.2f} accuracy with the evidence alone, {KEPT:.2f} needed"
+        if isinstance(removed, float) and isinstance(chance, float) and removed > chance + SLACK:
+            return f"{self.name} reaches {removed:.2f} accuracy without the evidence, {chance + SLACK:.2f} allowed"
+        return ""
 
     @cached_property
     def version(self) -> str:
         """The hash of its code, its weights and the gate's arithmetic."""
-        return digest(code_of(self.function), self.weights, code_of(Gate))
+        return digest(code_of(self.function), self.card.get("sha256", ""), code_of(Gate))
 
 
 @dataclass(frozen=True)
-class Task:
+class Source(Entry):
+    """Training data that a model's recipe asks for by name."""
+
+
+@dataclass(frozen=True)
+class Task(Entry):
     """A question with a known answer: samples, a model, a readout, and the function that knows the truth."""
 
-    function: Callable[[Gate, Batch], Truth]
     samples: Samples
     model: Model
     family: str
@@ -68,22 +77,13 @@ class Task:
     readout: str = "probability"
     imputer: str = "baseline"
     """What stands where something was removed, in a word: the protocol names it."""
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        """Take the function's name where none is given."""
-        if not self.summary:
-            raise ValueError(f"{self.function.__name__} has no docstring: say in its first line what it asks")
-        object.__setattr__(self, "name", self.name or self.function.__name__)
+    shared: bool = False
+    """Whether the same question is asked about several models, so that the name tells which."""
 
     @property
-    def summary(self) -> str:
-        """The first line of the docstring."""
-        return summary_of(self.function)
-
-    def __reduce__(self) -> tuple[Callable[[str, str], Named], tuple[str, str]]:
-        """Travel between processes by name."""
-        return find, ("task", self.name)
+    def name(self) -> str:
+        """The function's name, with the model's behind it where there are several."""
+        return f"{self.function.__name__}@{self.model.name}" if self.shared else self.function.__name__
 
     @cached_property
     def sample_set(self) -> str:
@@ -125,16 +125,25 @@ def _truth(task: Task, split: str, size: int, batch_size: int) -> Truth:
 
 models: Registry[Model] = Registry("model", "models")
 tasks: Registry[Task] = Registry("task", "datasets")
-registries.update(model=models, task=tasks)
+sources: Registry[Source] = Registry("training data", "datasets")
+registries.update(model=models, task=tasks, source=sources)
+
+
+def training_data(function: FunctionT) -> FunctionT:
+    """Register training data under its function's name, for the recipes of models to find."""
+    sources.add(Source(function))
+    return function
 
 
 def model(
-    *, train: Callable[[Callable[[str], None]], Mapping[str, object]] | None = None, weights: str = ""
+    *,
+    train: Callable[[Callable[[str], None]], Mapping[str, object]] | None = None,
+    card: Mapping[str, object] | None = None,
 ) -> Callable[[Build], Build]:
     """Register a network under its function's name."""
 
     def register(function: Build) -> Build:
-        models.add(Model(function, train, weights))
+        models.add(Model(function, train, card or {}))
         return function
 
     return register
@@ -158,9 +167,19 @@ def task(
 
     def register(function: Callable[[Gate, Batch], Truth]) -> Callable[[Gate, Batch], Truth]:
         for asked in [Model(on)] if callable(on) else [models[name] for name in on]:
-            name = function.__name__ if callable(on) else f"{function.__name__}@{asked.name}"
             tasks.add(
-                Task(function, samples, asked, family, truth_type, headline, frozenset(knows), readout, imputer, name)
+                Task(
+                    function=function,
+                    samples=samples,
+                    model=asked,
+                    family=family,
+                    truth_type=truth_type,
+                    headline=headline,
+                    knows=frozenset(knows),
+                    readout=readout,
+                    imputer=imputer,
+                    shared=not callable(on),
+                )
             )
         return function
 

@@ -1,0 +1,134 @@
+"""Questions about creatures whose answers come from drawing the same scene again without a unit."""
+
+from functools import lru_cache, partial
+
+import torch
+from torch import Tensor
+
+from ...benchmark import Batch, Gate, Network, Truth, grid_units, read_out, task
+from .._shapley import coalitions, exact_shapley
+from .code import CODE, PARTS
+from .render import render
+from .scenes import UNITS, Scenes, sample_scenes
+
+SEEDS = {"tune": 101, "test": 102}
+"""Apart from the seeds that the networks are trained on."""
+GREY = 0.5
+PATCH = 8
+NEGLIGIBLE = 0.02
+"""The effect below which a unit counts as without influence."""
+NETWORKS = ("creatures_resnet", "creatures_vit")
+
+
+def creature_scenes(gate: Gate, split: str, size: int) -> Batch:
+    """Whole scenes, with the class that the network predicts as target, in patches of 8 x 8 pixels."""
+    scenes = sample_scenes(size, SEEDS[split])
+    x, _ = render(scenes)
+    ids = tuple(f"creature-{split}-{i}" for i in range(size))
+    return Batch(ids, x, gate.logits(x).argmax(1), grid_units(x, PATCH), torch.full_like(x, GREY))
+
+
+@lru_cache(maxsize=4)
+def _scenes(ids: tuple[str, ...]) -> Scenes:
+    """Return the scenes of samples, from their ids."""
+    places = [int(name.rpartition("-")[2]) for name in ids]
+    return sample_scenes(max(places) + 1, SEEDS[ids[0].split("-")[1]])[torch.tensor(places)]
+
+
+@lru_cache(maxsize=2)
+def _pictures(ids: tuple[str, ...], kept: tuple[tuple[bool, ...], ...]) -> Tensor:
+    """Draw scenes with only some units, for every choice of units: (choices * N, 3, 64, 64)."""
+    scenes = _scenes(ids)
+    return torch.cat([render(scenes, scenes.present & torch.tensor(choice))[0] for choice in kept])
+
+
+@lru_cache(maxsize=8)
+def _logits(network: Network, ids: tuple[str, ...], kept: tuple[tuple[bool, ...], ...]) -> Tensor:
+    """Return the logits of every scene drawn with every choice of units, (N, choices, K)."""
+    logits = Gate(network).logits(_pictures(ids, kept))
+    return logits.reshape(len(kept), len(ids), -1).transpose(0, 1)
+
+
+def _readouts(gate: Gate, batch: Batch, kept: Tensor, target: Tensor) -> Tensor:
+    """Return the readout of every scene drawn with every choice (choices, U) of units: (N, choices)."""
+    logits = _logits(gate.network, batch.ids, tuple(map(tuple, kept.tolist())))
+    flat = read_out(logits.flatten(0, 1), target.repeat_interleave(len(kept)), gate.readout)
+    return flat.reshape(len(batch), len(kept)).double()
+
+
+def _shapley(gate: Gate, batch: Batch, target: Tensor) -> Tensor:
+    """Return the exact Shapley values (N, 5) of the creature's parts: all 32 scenes are drawn."""
+    parts = coalitions(len(PARTS))
+    rest = torch.ones(len(parts), len(UNITS) - len(PARTS), dtype=torch.bool)
+    return exact_shapley(_readouts(gate, batch, torch.cat([parts, rest], 1), target))
+
+
+def _removals(gate: Gate, batch: Batch) -> Tensor:
+    """Return what drawing the scene without one unit takes from the target's score, (N, U)."""
+    whole = torch.ones(1, len(UNITS), dtype=torch.bool)
+    kept = torch.cat([whole, ~torch.eye(len(UNITS), dtype=torch.bool)])
+    scores = _readouts(gate, batch, kept, batch.target)
+    return scores[:, :1] - scores[:, 1:]
+
+
+def _owners(batch: Batch, asked: Tensor) -> Tensor:
+    """Return the unit that each pixel shows, (N, E); -1 where it is none of those `asked` (U,) about."""
+    owners = render(_scenes(batch.ids))[1].flatten(1)
+    return torch.where(torch.cat([asked, asked.new_zeros(1)])[owners], owners, -1)
+
+
+def _only(*names: str) -> Tensor:
+    return torch.tensor([unit in names or unit.partition("_")[0] in names for unit in UNITS])
+
+
+def _no_effect(gate: Gate, batch: Batch, idle: Tensor) -> Truth:
+    """Return where the parts are and where `idle` units are; nothing on samples where removing one has an effect."""
+    verified = (_removals(gate, batch)[:, idle].abs() < NEGLIGIBLE).all(1, keepdim=True)
+    parts = _only(*PARTS)
+    return Truth(
+        parts=_owners(batch, parts | idle),
+        relevant=parts & verified,
+        impossible=idle & verified,
+    )
+
+
+question = partial(
+    task, samples=creature_scenes, on=NETWORKS, family="creatures", truth_type="interventional", imputer="grey"
+)
+
+
+@question(headline="effect_correlation", knows={"effect"})
+def part_shapley(gate: Gate, batch: Batch) -> Truth:
+    """How much does each part of the creature count? The exact Shapley values over all drawn subsets of parts."""
+    return Truth(parts=_owners(batch, _only(*PARTS)), effect=_shapley(gate, batch, batch.target))
+
+
+@question(headline="effect_cosine", knows={"effect"})
+def single_deletion(gate: Gate, batch: Batch) -> Truth:
+    """What is lost without one part, distractor or the background? The scene is drawn again without it."""
+    return Truth(parts=_owners(batch, _only(*UNITS)), effect=_removals(gate, batch))
+
+
+@question(headline="relevance_mass", knows={"relevant", "impossible"})
+def distractors(gate: Gate, batch: Batch) -> Truth:
+    """Is relevance on the creature rather than on things beside it, whose removal is verified to change nothing?"""
+    return _no_effect(gate, batch, _only("distractor"))
+
+
+@question(headline="relevance_mass", knows={"relevant", "impossible"})
+def background(gate: Gate, batch: Batch) -> Truth:
+    """Is relevance on the creature rather than on the background, whose removal is verified to change nothing?"""
+    return _no_effect(gate, batch, _only("background"))
+
+
+@question(headline="effect_contrast", knows={"effect", "rival"})
+def target_contrast(gate: Gate, batch: Batch) -> Truth:
+    """Why this class, and why rather its neighbour? Two questions about one picture, with different true answers."""
+    alike = (CODE[batch.target][:, None] == CODE).sum(2)
+    rival = alike.scatter(1, batch.target[:, None], -1).argmax(1)
+    return Truth(
+        parts=_owners(batch, _only(*PARTS)),
+        effect=_shapley(gate, batch, batch.target),
+        rival=rival,
+        rival_effect=_shapley(gate, batch, rival),
+    )

@@ -1,0 +1,59 @@
+"""The leaderboard of a run: its headline scores, normalised, ranked and with their uncertainty."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..benchmark import BlackBox, Differentiable, Layered, WhiteBox
+from ..benchmark.results import Results
+from .compare import Comparison, compare
+from .normalise import TaskScores, task_scores
+from .statistics import Board, dense, make_board
+
+TRACKS = {"differentiable": Differentiable, "black box": BlackBox, "layered": Layered}
+"""What a model must answer for its tasks to count on a track; the first track is the headline.
+
+A method is ranked where it can run on every task of the track. So no score depends on who else entered.
+"""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the methods of a run stand."""
+
+    results: Results
+
+    @cached_property
+    def scores(self) -> TaskScores:
+        """The control-normalised score of each method on each task."""
+        return task_scores(self.results.scores, self.results.headline(), canaries=self.results.methods("canary"))
+
+    @cached_property
+    def boards(self) -> dict[str, Board]:
+        """The board of each track that has admitted tasks."""
+        return {name: self._board(tasks) for name in TRACKS if (tasks := self.tasks(name))}
+
+    def tasks(self, track: str) -> list[str]:
+        """Return the admitted tasks that count on a track."""
+        cards, wanted = self.results.manifest["tasks"], TRACKS[track]
+        offers = {c.__name__: c for c in (BlackBox, Differentiable, Layered, WhiteBox)}
+        admitted = self.scores.tasks.loc[self.scores.tasks["admitted"], "task"]
+        return [name for name in admitted if wanted in offers[cards[name]["capability"]].__mro__]
+
+    def _board(self, tasks: list[str]) -> Board:
+        return make_board(dense(self.scores, tasks))
+
+    def compare(self, a: str, b: str) -> Comparison:
+        """Compare two methods on the tasks that both could run."""
+        return compare(self.scores, a, b)
+
+    def place(self, method: str) -> str:
+        """Say in one line where a method stands, on the first track that it is ranked on."""
+        for track, board in self.boards.items():
+            if method in board.rows.index:
+                row = board.rows.loc[method]
+                return (
+                    f"{method}: rank {row['rank']:.0f} [{row['rank_low']:.0f}-{row['rank_high']:.0f}] "
+                    f"of {len(board.rows)} on the {track} track, "
+                    f"score {row['score']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+                )
+        return f"{method} is not ranked: it cannot run on every task of any track"
