@@ -257,8 +257,8 @@ def max_t(spread: Floats, families: Sequence[str], *, level: float, draws: int, 
     """The critical value of all P pairs together, from their residual differences (T, P); infinite where none can do.
 
     One sign per task and draw; each draw is studentised by its own residuals, centred again inside the strata. The
-    order statistic is taken from above. With few tasks in every family the value may be infinite: then no evidence
-    would suffice.
+    order statistic is taken from above. With only two tasks in every family it is huge or infinite, and nobody is
+    separated: give a family three tasks or more.
     """
     if not spread.shape[1] or not degrees_of_freedom(families):
         return math.inf

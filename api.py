@@ -1,0 +1,58 @@
+"""Running suites by name."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from .benchmark import Method, methods
+from .benchmark import run as kernel
+from .benchmark.registry import import_file
+from .benchmark.results import Results
+from .benchmark.store import read_pack
+from .benchmark.suite import Suite, find_suite
+
+SUITES = Path(__file__).parent / "leaderboard" / "suites"
+BASELINES = Path(__file__).parent / "leaderboard" / "results"
+
+
+def suite(name: str) -> Suite:
+    """Return a suite by the name of a shipped one, or by the path of its file."""
+    return find_suite(name, SUITES)
+
+
+def entrants(names: Sequence[str]) -> tuple[list[Method], tuple[Path, ...]]:
+    """Return the methods of these names or files, and the files; a file may define several."""
+    found: list[Method] = []
+    files = [Path(name) for name in names if name.endswith(".py")]
+    for file in files:
+        defined = methods.from_module(import_file(file))
+        if not defined:
+            raise ValueError(f"{file} registers no method: decorate a function with @heatproof.method()")
+        found += defined
+    found += [methods[name] for name in names if not name.endswith(".py")]
+    return found, tuple(file.resolve() for file in files)
+
+
+def baselines(chosen: Suite) -> Path:
+    """Return where the stored results of a suite are, if there are any."""
+    return BASELINES / f"{chosen.title}.parquet"
+
+
+def run(
+    name: str,
+    out: str | Path = "",
+    method: Sequence[str] = (),
+    *,
+    how: kernel.How | None = None,
+    progress: kernel.Progress | None = None,
+) -> Results:
+    """Run a suite, or with `method` (names or files) only these among the suite's stored baselines.
+
+    Results are kept in `out`, by default `runs/SUITE`; what is there already is not computed again.
+    """
+    chosen = suite(name)
+    extra, files = entrants(method)
+    how = replace(how or kernel.How(), files=files)
+    stored = read_pack(baselines(chosen)) if extra else {}
+    folder = Path(out or Path("runs") / chosen.name)
+    return kernel.run(chosen, folder, extra, baselines=stored, how=how, progress=progress)

@@ -1,0 +1,130 @@
+"""Scoring maps that somebody already has, on their own model."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+from .benchmark import Batch, Gate, Refused, Truth, column_units, element_count, grid_units
+from .benchmark import metrics as known_metrics
+from .benchmark.harness import Asked, score
+from .benchmark.units import to_elements
+from .models.adapters import adapt
+
+PATCHES = 8
+"""A picture is cut into this many patches a side unless units are given."""
+
+Array = Tensor | npt.NDArray[np.generic]
+
+
+def evaluate(
+    model: object,
+    x: Array,
+    target: Array | Sequence[int],
+    attributions: Mapping[str, Array] | str | Path,
+    metrics: Sequence[str] = ("perturbation_curves", "sparseness"),
+    *,
+    truth: Array | None = None,
+    units: Array | None = None,
+    baseline: Array | None = None,
+    readout: str = "probability",
+    ids: Sequence[str] | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Score attributions that somebody already has, on their own model.
+
+    `model` is whatever `heatproof.adapt` takes. `attributions` maps names to maps shaped like x, (N, H, W) or one value
+    per unit, or is an `.npz` file of them; with an array `ids` in it, the order of samples is checked. `truth` (N, E)
+    or (N, H, W) marks the elements that are truly relevant. Units default to 8 x 8 patches of a picture, or columns;
+    the baseline to each picture's mean colour, or the mean of the columns.
+
+    Returns one row per (method, metric, score, sample): value, and the reason where there is none.
+    """
+    batch = _batch(x, target, truth, units, baseline, ids)
+    gate = Gate(adapt(model), readout)
+    frames = [
+        _scored(name, asked, gate, batch, elements, seed)
+        for name, elements in _maps(attributions, batch).items()
+        for asked in metrics
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _batch(
+    x: Array,
+    target: Array | Sequence[int],
+    truth: Array | None,
+    units: Array | None,
+    baseline: Array | None,
+    ids: Sequence[str] | None,
+) -> Batch:
+    inputs = torch.as_tensor(x)
+    names = tuple(map(str, ids)) if ids is not None else tuple(map(str, range(len(inputs))))
+    labels = _default_units(inputs) if units is None else torch.as_tensor(units).flatten(1).long()
+    absent = _mean_of(inputs) if baseline is None else torch.as_tensor(baseline).to(inputs.dtype).expand_as(inputs)
+    known = None
+    if truth is not None:
+        mask = torch.as_tensor(truth).flatten(1).bool()
+        if mask.shape != labels.shape:
+            raise ValueError(f"truth covers {tuple(mask.shape)} elements, the inputs have {tuple(labels.shape)}")
+        here = torch.tensor([[False, True]]).expand(len(mask), -1)
+        known = Truth(parts=mask.long(), relevant=here, impossible=~here)
+    return Batch(names, inputs, torch.as_tensor(target).long(), labels, absent, known)
+
+
+def _default_units(x: Tensor) -> Tensor:
+    if x.ndim == 4:
+        return grid_units(x, max(1, max(x.shape[-2:]) // PATCHES))
+    return column_units(x) if x.ndim == 2 else torch.arange(element_count(x)).expand(len(x), -1)
+
+
+def _mean_of(x: Tensor) -> Tensor:
+    inner = tuple(range(2, x.ndim))
+    return (x.mean(inner, keepdim=True) if inner else x.mean(0, keepdim=True)).expand_as(x).contiguous()
+
+
+def _maps(attributions: Mapping[str, Array] | str | Path, batch: Batch) -> dict[str, Tensor]:
+    """Return the maps per element (N, E), after checking their shapes and the order of their samples."""
+    if isinstance(attributions, (str, Path)):
+        with np.load(attributions, allow_pickle=False) as file:
+            attributions = {name: file[name] for name in file.files}
+    given = {name: torch.as_tensor(each) for name, each in attributions.items() if name != "ids"}
+    if "ids" in attributions:
+        _check_order([str(name) for name in np.asarray(attributions["ids"])], batch.ids)
+    maps = {}
+    for name, each in given.items():
+        try:
+            shaped = each.reshape(len(each), -1) if each.shape[1:] == batch.x.shape[2:] else each
+            maps[name] = to_elements(shaped, batch.x, batch.units).double()
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+    return maps
+
+
+def _check_order(given: Sequence[str], expected: Sequence[str]) -> None:
+    for place, (mine, theirs) in enumerate(zip(given, expected, strict=False)):
+        if mine != theirs:
+            raise ValueError(
+                f"the maps hold another order of samples: at place {place} stands {mine!r}, expected {theirs!r}; "
+                "reorder them, or pass the matching ids"
+            )
+    if len(given) != len(expected):
+        raise ValueError(f"the maps hold {len(given)} samples, expected {len(expected)}")
+
+
+def _scored(name: str, asked: str, gate: Gate, batch: Batch, attribution: Tensor, seed: int) -> pd.DataFrame:
+    metric = known_metrics[asked]
+    place = {"method": name, "metric": asked}
+    try:
+        scores, _ = score(Asked(metric, metric.settings, seed), gate, batch, attribution, None)
+    except Refused as refusal:
+        return pd.DataFrame([{**place, "score": asked, "sample": "", "value": float("nan"), "reason": str(refusal)}])
+    return pd.concat(
+        pd.DataFrame({**place, "score": key, "sample": batch.ids, "value": values.double().numpy(), "reason": ""})
+        for key, values in scores.items()
+        if values.ndim == 1
+    )

@@ -1,0 +1,170 @@
+"""What the command line prints: tables for people, plain data for scripts."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .benchmark.checks import Check
+from .benchmark.plan import Cell, Estimate
+from .benchmark.results import Results
+from .benchmark.suite import Suite
+from .leaderboard.board import Standing
+from .leaderboard.compare import Comparison
+from .leaderboard.statistics import Board
+
+Data = dict[str, Any]
+
+
+def _table(title: str, *columns: str) -> Table:
+    """Return a table whose first column holds names and whose others hold numbers."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else "left", overflow="fold")
+    return table
+
+
+def listing(kind: str, known: Mapping[str, str]) -> Table:
+    """Show names with one line each."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(kind, no_wrap=True)
+    table.add_column("")
+    for name, summary in known.items():
+        table.add_row(name, Text(summary))
+    return table
+
+
+def plan(suite: Suite, cells: Sequence[Cell], bill: Estimate) -> Iterator[RenderableType]:
+    """Show a plan: how many cells, what they cost, and why some are impossible."""
+    possible = [cell for cell in cells if not cell.reason]
+    tasks, methods = {cell.task.name for cell in cells}, {cell.method.part.name for cell in cells}
+    yield Text(
+        f"{suite.title}: {len(tasks)} tasks, {len(methods)} methods, {len(suite.metrics)} metrics: "
+        f"{len(possible)} cells, {len(cells) - len(possible)} impossible"
+    )
+    yield Text(
+        f"still to compute: {bill.forward:,} passes forward and {bill.backward:,} backward, "
+        f"about {bill.seconds / 60:.1f} minutes on this machine"
+    )
+    if bill.unknown:
+        yield Text(f"not in this estimate, for they do not say what they cost: {', '.join(bill.unknown)}")
+    table = _table("", "impossible because", "cells")
+    for reason, count in Counter(cell.reason for cell in cells if cell.reason).most_common():
+        table.add_row(Text(reason), str(count))
+    yield table
+
+
+def plan_data(cells: Sequence[Cell], bill: Estimate) -> Data:
+    """Return a plan as plain data."""
+    names = ("task", "method", "metric", "repeat")
+    return {
+        "estimate": asdict(bill),
+        "cells": [{**dict(zip(names, cell.names, strict=True)), "reason": cell.reason} for cell in cells],
+    }
+
+
+def boards(standing: Standing) -> Iterator[RenderableType]:
+    """Show the board of each track, and what it rests on."""
+    for track, board in standing.boards.items():
+        yield _board(standing, track, board)
+        yield Text(
+            f"differences below {board.separable:.2f} are not told apart here; "
+            f"two halves of the tasks agree to a Kendall tau of {board.reliability:.2f}\n",
+            style="dim",
+        )
+    for _, task in standing.scores.tasks.iterrows():
+        if not task["admitted"]:
+            yield Text(f"not counted: {task['task']}: {task['reason']}", style="yellow")
+        elif task["flagged"]:
+            beaten = f"{task['canary_share']:.0%}"
+            yield Text(
+                f"flagged: {task['task']}: the canary {task['canary']} beats {beaten} of the methods", style="yellow"
+            )
+
+
+def _board(standing: Standing, track: str, board: Board) -> Table:
+    canaries = standing.results.methods("canary")
+    title = f"{standing.results.title}, {track} track: agreement with the truth over {len(standing.tasks(track))} tasks"
+    table = _table(title, "method", "tier", "rank", "score", "95% interval")
+    for name, row in board.rows.iterrows():
+        table.add_row(
+            str(name),
+            row["tier"],
+            f"{row['rank']:.0f} [{row['rank_low']:.0f}-{row['rank_high']:.0f}]",
+            f"{row['score']:.3f}",
+            f"[{row['low']:.3f}, {row['high']:.3f}]",
+            style="dim" if name in canaries else "",
+        )
+    return table
+
+
+def board_data(standing: Standing) -> Data:
+    """Return the boards as plain data."""
+    return {
+        "suite": standing.results.title,
+        "tracks": {track: _records(board.rows.reset_index()) for track, board in standing.boards.items()},
+        "tasks": _records(standing.scores.tasks),
+    }
+
+
+def _records(table: pd.DataFrame) -> list[Data]:
+    plain = table.astype(object).where(table.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
+
+
+def failures(results: Results) -> list[str]:
+    """Name what failed and why, each reason once."""
+    cells = results.cells
+    bad = cells[(cells["status"] == "failed") | ((cells["status"] == "ok") & (cells["reason"] != ""))]
+    places = bad.groupby(["method", "reason"])["task"].nunique()
+    return [f"{method}: {reason} ({count} tasks)" for (method, reason), count in places.items()]  # type: ignore[misc]
+
+
+def comparison(found: Comparison) -> Iterator[RenderableType]:
+    """Show a comparison: overall, by family, by task."""
+    overall = found.overall
+    yield Text(
+        f"{found.a} - {found.b}: {overall.difference:+.3f} [{overall.low:+.3f}, {overall.high:+.3f}] over {overall.n} "
+        f"tasks, p = {found.p:.3g} (sign flips), better on {overall.improvement:.0%} of the tasks: {found.verdict}"
+    )
+    for title, rows, key in (("by family", found.families, "family"), ("by task", found.tasks, "task")):
+        table = _table(title, key, "difference", "95% interval", "improved", "n")
+        for _, row in rows.iterrows():
+            interval = f"[{row['low']:+.3f}, {row['high']:+.3f}]"
+            table.add_row(
+                str(row[key]), f"{row['difference']:+.3f}", interval, f"{row['improvement']:.0%}", str(row["n"])
+            )
+        yield table
+    if found.left_out:
+        yield Text(f"left out, for one of the two has no score there: {', '.join(found.left_out)}")
+
+
+def comparison_data(found: Comparison) -> Data:
+    """Return a comparison as plain data."""
+    overall = {"a": found.a, "b": found.b, "p": found.p, "verdict": found.verdict, **asdict(found.overall)}
+    by = {"families": _records(found.families), "tasks": _records(found.tasks)}
+    return {"overall": overall, **by, "left_out": list(found.left_out)}
+
+
+def checks(found: Mapping[str, Sequence[Check]]) -> Iterator[RenderableType]:
+    """Show how many checks each part passes, and each that it does not."""
+    table = _table("", "part", "passed", "skipped", "failed")
+    for name, results in found.items():
+        skipped, passed = sum(c.skipped for c in results), sum(c.passed and not c.skipped for c in results)
+        failed = len(results) - skipped - passed
+        table.add_row(name, str(passed), str(skipped), str(failed), style="red" if failed else "")
+    yield table
+    for name, results in found.items():
+        for check in results:
+            if not check.passed and not check.skipped:
+                yield Text(f"{name}: {check.name}: {check.reason}", style="red")
+
+
+def check_data(found: Mapping[str, Sequence[Check]]) -> Data:
+    """Return checks as plain data."""
+    return {name: [asdict(check) for check in results] for name, results in found.items()}
