@@ -70,7 +70,7 @@ def main() -> None:
 
 def _stop(message: str, status: int = 2) -> None:
     if Fault.traceback:
-        raise  # noqa: PLE0704 - called while an error is handled
+        raise
     Console(stderr=True, soft_wrap=True).print(f"heatproof: {message}", markup=False, highlight=False)
     sys.exit(status)
 

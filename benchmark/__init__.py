@@ -9,10 +9,10 @@ from .data import Batch, Cost, Record, Truth
 from .errors import Refused, UnknownName
 from .gate import Gate
 from .network import Network, read_logits, read_out
+from .question import Model, Source, Task, model, models, sources, task, tasks, training_data
 from .randomness import Rng, seed_of, streams
 from .ranking import descending, ranks, tied_share
 from .registry import Better, Method, Metric, method, methods, metric, metrics
-from .tasks import Model, Source, Task, model, models, sources, task, tasks, training_data
 from .units import (
     areas,
     at_elements,

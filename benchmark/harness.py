@@ -12,9 +12,9 @@ from .capabilities import View, includes
 from .data import Batch, Cost
 from .errors import Refused
 from .gate import Gate
+from .question import KNOWN_AS
 from .randomness import streams
 from .registry import Method, Metric
-from .tasks import KNOWN_AS
 from .units import at_elements, to_elements
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from .registry import PACKAGE
 
-BOOKKEEPING = frozenset(f"{PACKAGE}.benchmark.{name}" for name in ("capabilities", "errors", "registry", "tasks"))
+BOOKKEEPING = frozenset(f"{PACKAGE}.benchmark.{name}" for name in ("capabilities", "errors", "registry", "question"))
 """Modules that a part names in order to register itself; they cannot change a number."""
 
 

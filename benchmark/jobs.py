@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import groupby
 from multiprocessing import get_context
-from operator import attrgetter
 from pathlib import Path
 from types import FrameType
 
@@ -20,9 +18,9 @@ from .errors import Refused
 from .harness import explain, score
 from .identity import digest
 from .plan import SPLIT, Cell
+from .question import Task
 from .registry import import_file
 from .store import Maps, Store
-from .tasks import Task
 
 PREVIEW = 8
 """How many samples a report can show."""
@@ -70,11 +68,13 @@ def limited(seconds: float) -> Iterator[None]:
 
 
 def jobs_of(cells: Iterable[Cell], store: Store, batch_size: int, timeout: float) -> list[Job]:
-    """Group the possible cells without a record by their explanation, neighbours on the same samples."""
+    """Group the cells that lack a record by explanation, in the suite's order, those on the same samples together."""
     missing = {cell.key: cell for cell in cells if not cell.reason and cell.key not in store}
-    ordered = sorted(missing.values(), key=lambda cell: (cell.task.sample_set, cell.explanation))
-    groups = groupby(ordered, key=attrgetter("explanation"))
-    return [Job(tuple(group), store.folder, batch_size, timeout) for _, group in groups]
+    groups: dict[str, dict[str, list[Cell]]] = {}
+    for cell in missing.values():
+        groups.setdefault(cell.task.sample_set, {}).setdefault(cell.explanation, []).append(cell)
+    together = (group for on_samples in groups.values() for group in on_samples.values())
+    return [Job(tuple(group), store.folder, batch_size, timeout) for group in together]
 
 
 def do(job: Job) -> None:
@@ -84,14 +84,16 @@ def do(job: Job) -> None:
     if maps is None:
         outcome = _attempt(job)
         if isinstance(outcome, Record):
-            for cell in job.cells:
-                store.put_record(cell.key, replace(outcome, task=cell.task.name, metric=cell.metric.part.name))
+            store.put_records({cell.key: _at(cell, outcome) for cell in job.cells})
             return
         maps = outcome
         store.put_maps(job.cells[0].explanation, maps)
         _keep_preview(job, store)
-    for cell in job.cells:
-        store.put_record(cell.key, _scored(job, cell, maps))
+    store.put_records({cell.key: _scored(job, cell, maps) for cell in job.cells})
+
+
+def _at(cell: Cell, record: Record) -> Record:
+    return replace(record, task=cell.task.name, metric=cell.metric.part.name)
 
 
 def _attempt(job: Job) -> Maps | Record:

@@ -8,9 +8,9 @@ from functools import cache
 from .capabilities import includes
 from .harness import Asked, explain, score
 from .identity import code_of, digest
+from .question import KNOWN_AS, Task, tasks
 from .registry import TRUTH_WORDS, Method, Part, methods, metrics
 from .suite import Suite
-from .tasks import KNOWN_AS, Task, tasks
 from .units import unit_count
 
 SPLIT = "test"
@@ -83,10 +83,10 @@ def impossible(task: Task, method: Part, metric: Part, batch_size: int = 64) -> 
     offered = task.gate(batch_size).capability
     for part in (method, metric):
         if part.capability is not None and not includes(offered, part.capability):
-            return f"{part.name} needs a {part.capability.__name__} model, {task.model.name} is only {offered.__name__}"
+            return f"{part.name} needs a {part.capability.__name__} model, this one is only {offered.__name__}"
     for word in metric.needs:
         if word in KNOWN_AS and KNOWN_AS[word] not in task.knows:
-            return f"{metric.name} needs the truth's {KNOWN_AS[word]!r}, which {task.name} does not know"
+            return f"{metric.name} needs the truth's {KNOWN_AS[word]!r}, which the task does not know"
     return ""
 
 

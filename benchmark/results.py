@@ -1,18 +1,31 @@
 """Results: a run directory, read back into tables."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from torch import Tensor
 
 from .data import Record
 from .store import Maps, Store
 
-INDEX = ["task", "method", "metric", "seed"]
+PLACE = ["task", "method", "metric", "seed", "status", "reason"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """The values of one score of one record."""
+
+    record: Record
+    score: str
+    ids: tuple[str, ...]
+    values: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -72,23 +85,24 @@ class Results:
 
         A cell without values has one row, with sample "" and value NaN, for each of its metric's scores.
         """
-        frames = [frame for record in self.records for frame in self._rows(record)]
-        cards = self.manifest["tasks"]
-        table = pd.concat(frames, ignore_index=True)
+        pieces = [piece for record in self.records for piece in self._pieces(record)]
+        lengths = [len(piece.ids) for piece in pieces]
+        places = [(*(getattr(piece.record, name) for name in PLACE), piece.score) for piece in pieces]
+        table = pd.DataFrame(places, columns=[*PLACE, "score"]).loc[np.repeat(np.arange(len(pieces)), lengths)]
+        table = table.reset_index(drop=True)
+        table["sample"] = np.concatenate([piece.ids for piece in pieces])
+        table["value"] = np.concatenate([piece.values for piece in pieces])
         for word in ("family", "truth_type"):
-            table[word] = table["task"].map({name: card[word] for name, card in cards.items()})
+            table[word] = table["task"].map({name: card[word] for name, card in self.manifest["tasks"].items()})
         return table
 
-    def _rows(self, record: Record) -> list[pd.DataFrame]:
-        place = {name: getattr(record, name) for name in [*INDEX, "status", "reason"]}
+    def _pieces(self, record: Record) -> Iterator["_Piece"]:
         if record.status != "ok":
-            names = self.manifest["metrics"][record.metric]["better"]
-            return [pd.DataFrame([{**place, "score": name, "sample": "", "value": float("nan")}]) for name in names]
-        return [
-            pd.DataFrame({"sample": list(record.ids), "value": values.double().numpy()}).assign(**place, score=name)
-            for name, values in record.scores.items()
-            if values.ndim == 1
-        ]
+            for name in self.manifest["metrics"][record.metric]["better"]:
+                yield _Piece(record, name, ("",), np.array([np.nan]))
+        for name, values in record.scores.items():
+            if values.ndim == 1:
+                yield _Piece(record, name, record.ids, values.double().numpy())
 
     def headline(self) -> dict[str, str]:
         """Return the score that counts for each task."""
@@ -120,7 +134,7 @@ class Results:
 def _cell_row(record: Record) -> dict[str, object]:
     count = max(len(record.ids), 1)
     return {
-        **{name: getattr(record, name) for name in [*INDEX, "status", "reason", "trace"]},
+        **{name: getattr(record, name) for name in [*PLACE, "trace"]},
         "samples": len(record.ids),
         "forward": record.explained.forward / count,
         "backward": record.explained.backward / count,

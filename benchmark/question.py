@@ -108,7 +108,8 @@ class Task(Entry):
 @lru_cache(maxsize=8)
 def built(model: Model) -> Network:
     """Build a model, once in a process."""
-    return model.function()
+    network: Network = model.function()
+    return network
 
 
 @lru_cache(maxsize=4)
@@ -120,7 +121,8 @@ def _sampled(samples: Samples, model: Model, readout: str, cut: tuple[str, int, 
 @lru_cache(maxsize=16)
 def _truth(task: Task, split: str, size: int, batch_size: int) -> Truth:
     batch = _sampled(task.samples, task.model, task.readout, (split, size, batch_size))
-    return task.function(task.gate(batch_size), batch)
+    truth: Truth = task.function(task.gate(batch_size), batch)
+    return truth
 
 
 models: Registry[Model] = Registry("model", "models")

@@ -1,0 +1,115 @@
+"""Small questions to check a part on: networks and samples made in code from a fixed seed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from ..data import Batch, Truth
+from ..gate import Gate
+from ..network import Network
+from ..units import column_units, grid_units, unit_count
+
+SAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Samples, and the gate to the model that they are asked of."""
+
+    gate: Gate
+    batch: Batch
+
+    def sized(self, batch_size: int) -> "Question":
+        """Return the same question with another batch size at the gate."""
+        return replace(self, gate=Gate(self.gate.network, self.gate.readout, batch_size))
+
+    def picked(self, index: Sequence[int]) -> "Question":
+        """Return the question about some of the samples, in this order."""
+        rows, batch = torch.tensor(index), self.batch
+        x, target, units, baseline = (part[rows] for part in (batch.x, batch.target, batch.units, batch.baseline))
+        truth = None if batch.truth is None else batch.truth[rows]
+        return replace(self, batch=Batch(tuple(batch.ids[i] for i in index), x, target, units, baseline, truth))
+
+
+Make = Callable[[], Question]
+
+
+class Double(nn.Module):
+    """A network that computes in float64, so that no score depends on its batch mates by rounding."""
+
+    def __init__(self, features: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.features, self.head = features.double(), head.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return float32 logits."""
+        logits: Tensor = self.head(self.features(x.double()))
+        return logits.float()
+
+
+def seeded(build: Callable[[], nn.Module]) -> nn.Module:
+    """Build a network from a fixed seed; the global random state stays."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(20)
+        return build()
+
+
+def _conv_net() -> nn.Module:
+    norm = nn.BatchNorm2d(8).eval()
+    features = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), norm, nn.ReLU(), nn.Conv2d(8, 6, 3, stride=2), nn.ReLU())
+    return Double(features, nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(6 * 7 * 7, 4)))
+
+
+def _mlp() -> nn.Module:
+    return Double(nn.Sequential(nn.Linear(8, 16), nn.ReLU()), nn.Sequential(nn.Dropout(0.5), nn.Linear(16, 3)))
+
+
+def pictures() -> Question:
+    """Ask a small convolutional network, partly in training mode, about 3x16x16 pictures with a grid of 16 units."""
+    x = torch.rand(SAMPLES, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    network = Network(seeded(_conv_net), layers=lambda: ("features.2", "features.4"))
+    return _question(network, x, grid_units(x, 4), 4)
+
+
+def table() -> Question:
+    """Ask a small multilayer perceptron about a table of 8 columns."""
+    x = torch.randn(SAMPLES, 8, generator=torch.Generator().manual_seed(2))
+    return _question(Network(seeded(_mlp)), x, column_units(x), 3)
+
+
+def black_box() -> Question:
+    """Ask a function without gradients about a table of 8 columns."""
+    x = torch.randn(SAMPLES, 8, generator=torch.Generator().manual_seed(3))
+    mix = torch.randn(8, 3, generator=torch.Generator().manual_seed(4)).double()
+
+    def predict(x: Tensor) -> Tensor:
+        return ((x.double() @ mix).sin() * 2).softmax(1).float()
+
+    return _question(Network(predict=predict), x, column_units(x), 3)
+
+
+def _question(network: Network, x: Tensor, units: Tensor, classes: int) -> Question:
+    target = torch.arange(len(x)) % classes
+    ids = tuple(f"sample-{i}" for i in range(len(x)))
+    batch = Batch(ids, x, target, units, torch.zeros_like(x), _any_truth(units, target, classes))
+    return Question(Gate(network), batch)
+
+
+def _any_truth(units: Tensor, target: Tensor, classes: int) -> Truth:
+    """Return something for the controls that see the truth; it is not true."""
+    shape = (2, len(units), unit_count(units))
+    effect, other = torch.randn(shape, generator=torch.Generator().manual_seed(5)).double()
+    return Truth(
+        units,
+        effect > 0.5,
+        effect < -0.5,
+        effect,
+        {"shapley": effect},
+        rival=(target + 1) % classes,
+        rival_effect=other,
+    )
+
+
+METHOD_QUESTIONS: dict[str, Make] = {"pictures": pictures, "table": table, "black_box": black_box}

@@ -1,0 +1,309 @@
+"""The contract of a metric, as named checks."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..capabilities import require
+from ..data import Cost
+from ..errors import Refused
+from ..harness import Asked, explain, score
+from ..registry import TRUTH_WORDS, Method, Metric, metrics
+from ..units import element_count, unit_count
+from . import _state
+from ._check import Check, NamedCheck, demand, named
+from ._linear import BLENDED, METRIC_QUESTIONS, NOISY, TRUTHFUL, TURNED
+from ._questions import Make, Question
+
+Scores = Mapping[str, Tensor]
+CLOSE = 1e-5
+"""How far a score may move by rounding."""
+SCALES = (1e-12, 1e-6, 1e6, 1e12)
+CERTAIN = 5.0
+"""Standard errors beyond which a difference is none of chance."""
+
+
+def check_metric(function: Callable[..., Any] | Metric | str, **settings: object) -> list[Check]:
+    """Check the contract of a metric: a function, registered or not, or the name of a registered one.
+
+    The direction of better of an unregistered function is taken to be "higher", and its scores to be scale-free.
+    """
+    return [check() for _, check in metric_checks(function, **settings)]
+
+
+def metric_checks(function: Callable[..., Any] | Metric | str, **settings: object) -> list[NamedCheck]:
+    """Return the contract of a metric as checks that have not been run yet, on every linear model that it can judge."""
+    metric = as_metric(function)
+    chosen = metric.with_defaults(settings)
+    subjects = {name: Subject(metric, chosen, make, TURNED[name]) for name, make in METRIC_QUESTIONS.items()}
+    return [
+        named(f"{name}[{where}]", partial(check, subject))
+        for where, subject in subjects.items()
+        for name, check in CHECKS.items()
+    ]
+
+
+def as_metric(function: Callable[..., Any] | Metric | str) -> Metric:
+    """Return the registered metric of a name or a function, or that of an unregistered function."""
+    if isinstance(function, Metric):
+        return function
+    if isinstance(function, str):
+        return metrics[function]
+    name = function.__name__
+    return metrics[name] if name in metrics and metrics[name].function is function else Metric(function)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A metric on one linear model."""
+
+    metric: Metric
+    settings: Mapping[str, object]
+    make: Make
+    turned: tuple[Make, Make]
+    """The same question twice, the second time turned round."""
+
+    @cached_property
+    def question(self) -> Question:
+        """The samples, the model and the truth."""
+        return self.make()
+
+    def judge(self, question: Question, maps: Tensor, method: Asked) -> tuple[Scores, Cost]:
+        """Return the scores of maps, and what they cost; the method is there to explain again."""
+        if self.metric.capability is not None:
+            require(question.gate.capability, self.metric.capability)
+        return score(Asked(self.metric, self.settings), question.gate, question.batch, maps, method)
+
+    def scores(self, question: Question, method: Method = BLENDED, **settings: object) -> Scores:
+        """Return the scores of a method's maps."""
+        asked = Asked(method, settings)
+        return self.judge(question, explain(asked, question.gate, question.batch)[0], asked)[0]
+
+    def scores_of(self, question: Question, maps: Tensor) -> Scores:
+        """Return the scores of given maps."""
+        return self.judge(question, maps, Asked(BLENDED, {}))[0]
+
+    @cached_property
+    def first(self) -> Scores:
+        """The scores of ordinary maps, in the ordinary way."""
+        return self.scores(self.question)
+
+    @property
+    def ordinary(self) -> Tensor:
+        """The ordinary maps."""
+        return explain(Asked(BLENDED, {}), self.question.gate, self.question.batch)[0]
+
+    def same(self, scores: Scores, index: list[int], what: str) -> None:
+        """Demand that the scores of some samples are, but for rounding, what they are in the ordinary way."""
+        for name, values in scores.items():
+            demand(close(values, self.first[name][index]), f"{name} changes with {what}")
+
+
+def close(left: Tensor, right: Tensor) -> bool:
+    """Return whether scores agree but for rounding; NaN agrees with NaN."""
+    return torch.allclose(left.double(), right.double(), rtol=CLOSE, atol=1e-9, equal_nan=True)
+
+
+def scores(subject: Subject) -> str:
+    """Each score is one number, or one curve, per sample, and each direction of better belongs to a score."""
+    first = subject.first
+    whole = [name for name, values in first.items() if not values.is_floating_point()]
+    demand(not whole, f"{', '.join(whole)} cannot hold NaN: return floating-point scores")
+    lost = [name for name in subject.metric.directions if name not in first]
+    demand(not lost, f"it says which direction of {', '.join(lost)} is better, but returns {', '.join(first)}")
+    return ""
+
+
+def repeatable(subject: Subject) -> str:
+    """The same map has the same score, to the bit, whatever the global random state."""
+    with _state.other_luck(1):
+        again = subject.scores(subject.question)
+    for name, values in again.items():
+        same = torch.equal(values.nan_to_num(7.5), subject.first[name].nan_to_num(7.5))
+        demand(same, f"{name} differs from one time to the next: name a parameter `rng` and draw from it alone")
+    return ""
+
+
+def alone(subject: Subject) -> str:
+    """A sample alone has the score that it has in a batch."""
+    for i in range(4):
+        subject.same(subject.scores(subject.question.picked([i])), [i], "the samples beside it")
+    return ""
+
+
+def batch_sizes(subject: Subject) -> str:
+    """The batch size of the gate changes nothing."""
+    everything = list(range(len(subject.question.batch)))
+    for size in (1, 4, 100):
+        subject.same(subject.scores(subject.question.sized(size)), everything, f"a batch size of {size} at the gate")
+    return ""
+
+
+def order(subject: Subject) -> str:
+    """The order of the samples changes nothing."""
+    index = list(range(len(subject.question.batch)))[::-1]
+    subject.same(subject.scores(subject.question.picked(index)), index, "the order of the samples")
+    return ""
+
+
+def truth_first(subject: Subject) -> str:
+    """The truth scores better than noise, and noise better than the truth's opposite, on average over the samples.
+
+    A score on which truth and opposite agree reads the form of a map alone; there must be another.
+    """
+    metric, question = subject.metric, subject.question
+    if TRUTH_WORDS.isdisjoint(metric.needs) and "model" not in metric.needs:
+        raise Refused("it sees neither the truth nor the model: nothing says which map is better")
+    truth, noise, opposite = (
+        subject.scores(question, method, **settings)
+        for method, settings in ((TRUTHFUL, {}), (NOISY, {}), (TRUTHFUL, {"reads": metric.reads}))
+    )
+    directed = [name for name in metric.directions if not close(truth[name], opposite[name])]
+    demand(bool(directed), "no score tells the truth from its opposite")
+    for name in directed:
+        sign = 1 if metric.directions[name] == "higher" else -1
+        means = [float(each[name].nanmean()) for each in (truth, noise, opposite)]
+        _ordered(name, metric.directions[name], [sign * mean for mean in means], means)
+    return f"judged by {', '.join(directed)}"
+
+
+def _ordered(name: str, direction: str, goodness: list[float], means: list[float]) -> None:
+    """Demand an order from good to bad; a NaN, of maps that say nothing, is not better than anything."""
+    shown = "the truth has {:.4g}, noise {:.4g}, the opposite {:.4g}".format(*means)
+    demand(goodness[0] == goodness[0], f"{name} of the truth is NaN")
+    wrong = any(good <= bad for good, bad in pairwise(goodness))
+    demand(not wrong, f"{name}, of which {direction} is better, has the order wrong: {shown}")
+
+
+def scale(subject: Subject) -> str:
+    """Scores stay when a map is multiplied by a positive number, or change where that is declared."""
+    again = {c: subject.scores(subject.question, scale=c) for c in SCALES}
+    moved = [f"{name} (by {c:g})" for c, each in again.items() for name in each if not _stays(subject, each, name)]
+    if subject.metric.scale_free:
+        demand(not moved, f"{', '.join(moved[:3])} changes when the map is scaled: declare scale_free=False if it must")
+    else:
+        demand(bool(moved), "no score changes when the map is scaled: declare scale_free=True")
+    return ""
+
+
+def _stays(subject: Subject, scores: Scores, name: str) -> bool:
+    return close(scores[name], subject.first[name])
+
+
+def ties(subject: Subject) -> str:
+    """A constant map has a score, or NaN, that does not depend on where the relevant units are."""
+    here, there = (_of_constant(subject, make()) for make in subject.turned)
+    for name in here:
+        demand(not bool(here[name].isinf().any()), f"{name} of a constant map is infinite")
+        if here[name].ndim == 1:
+            _no_place(name, here[name].double(), there[name].double())
+    return ""
+
+
+def _of_constant(subject: Subject, question: Question) -> Scores:
+    x = question.batch.x
+    return subject.scores_of(question, torch.ones(len(x), element_count(x), dtype=torch.float64))
+
+
+def _no_place(name: str, here: Tensor, there: Tensor) -> None:
+    """Demand that two sets of scores differ by no more than the chance of random ties, or by rounding."""
+    both = here.isfinite() & there.isfinite()
+    demand(bool((here.isnan() == there.isnan()).all()), f"{name} of a constant map is NaN by where relevance belongs")
+    gap = (here - there)[both]
+    if not len(gap):
+        return
+    chance = CERTAIN * float(gap.std(correction=0)) / len(gap) ** 0.5
+    rounding = CLOSE * float(here[both].abs().max())
+    demand(
+        abs(float(gap.mean())) <= chance + rounding,
+        f"{name} of a constant map is {float(here[both].mean()):.4g} where the first units are relevant and "
+        f"{float(there[both].mean()):.4g} where the last are: break ties by chance, as `descending` does",
+    )
+
+
+def undefined(subject: Subject) -> str:
+    """A zero map has a finite score or NaN, and changes no other's."""
+    maps = subject.ordinary
+    maps[1] = 0.0
+    found = subject.scores_of(subject.question, maps)
+    infinite = [name for name, values in found.items() if bool(values[1].isinf().any())]
+    demand(not infinite, f"{', '.join(infinite)} of a zero map is infinite: undefined is NaN")
+    return _others(subject, found, [1], "a zero map beside it")
+
+
+def not_finite(subject: Subject) -> str:
+    """A map that is not finite has NaN, and changes no other's score."""
+    maps = subject.ordinary
+    maps[1, 0], maps[2, :] = torch.inf, torch.nan
+    found = subject.scores_of(subject.question, maps)
+    defined = [name for name, values in found.items() if not bool(values[[1, 2]].isnan().all())]
+    demand(not defined, f"{', '.join(defined)} of a map that is not finite has a value")
+    return _others(subject, found, [1, 2], "a map that is not finite beside it")
+
+
+def _others(subject: Subject, found: Scores, but: Iterable[int], what: str) -> str:
+    index = [i for i in range(len(subject.question.batch)) if i not in but]
+    subject.same({name: values[index] for name, values in found.items()}, index, what)
+    return ""
+
+
+def inputs(subject: Subject) -> str:
+    """Samples and truth are as they were."""
+    return _leaves(subject, _state.inputs)
+
+
+def network(subject: Subject) -> str:
+    """Parameters, their gradients, buffers, modes and hooks are as they were."""
+    return _leaves(subject, _state.network)
+
+
+def random_state(subject: Subject) -> str:
+    """The global random states of torch, numpy and random are as they were."""
+    return _leaves(subject, _state.luck)
+
+
+def _leaves(subject: Subject, look: Callable[[Question], _state.State]) -> str:
+    question = subject.make()
+    with _state.untouched(question, look):
+        subject.scores(question)
+    return ""
+
+
+def cost(subject: Subject) -> str:
+    """The bill is the declared closed form, explanations not counted."""
+    question, asked = subject.question, Asked(NOISY, {})
+    maps = explain(asked, question.gate, question.batch)[0]
+    bill = subject.judge(question, maps, asked)[1]
+    billed, count = (bill.forward, bill.backward), len(question.batch)
+    passes = subject.metric.passes_of(subject.settings, unit_count(question.batch.units))
+    if passes is None:
+        raise Refused(f"it declares no `passes`; billed: {billed} for {count} samples")
+    declared = (passes[0] * count, passes[1] * count)
+    demand(billed == declared, f"billed are {billed} single inputs (forward, backward), declared {declared}")
+    return ""
+
+
+CHECKS: dict[str, Callable[[Subject], str]] = {
+    check.__name__: check
+    for check in (
+        scores,
+        repeatable,
+        alone,
+        batch_sizes,
+        order,
+        truth_first,
+        scale,
+        ties,
+        undefined,
+        not_finite,
+        inputs,
+        network,
+        random_state,
+        cost,
+    )
+}
