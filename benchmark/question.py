@@ -54,7 +54,7 @@ class Model(Entry):
     @cached_property
     def version(self) -> str:
         """The hash of its code, its weights and the gate's arithmetic."""
-        return digest(code_of(self.function), self.card.get("sha256", ""), code_of(Gate))
+        return digest(self.name, code_of(self.function), self.card.get("sha256", ""), code_of(Gate))
 
 
 @dataclass(frozen=True)

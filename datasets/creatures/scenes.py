@@ -89,10 +89,11 @@ class Draws:
         return self.uniform(*shape, high=high).astype(np.int64)
 
     def turns(self, *shape: int, limit: float) -> Floats:
-        """Return (cosine, sine) pairs; the half-angle's tangent is uniform within the limit, so nothing is transcendental."""
+        """Return (cosine, sine) pairs; the tangent of the half-angle is uniform: nothing transcendental to round."""
         tangent = self.uniform(*shape, low=-limit, high=limit)
         square = tangent * tangent
-        return np.stack([1 - square, 2 * tangent], -1) / (1 + square)[..., None]
+        pairs: Floats = np.stack([1 - square, 2 * tangent], -1) / (1 + square)[..., None]
+        return pairs
 
 
 def rgb(hue: Floats, saturation: Floats, value: Floats) -> Floats:

@@ -1,0 +1,69 @@
+"""What the tables share: how columns are drawn, how layers are set by hand, how a formula becomes a truth."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from ...benchmark import Batch, Rng, Truth, column_units, streams, task
+
+analytic = partial(
+    task,
+    family="analytic",
+    truth_type="analytic",
+    headline="effect_cosine",
+    knows={"effect", "values"},
+    readout="logit",
+)
+"""Declare a table: the function to be explained is the first logit, and removing a column sets it to the baseline."""
+
+
+def drawn(name: str, split: str, size: int, draw: Callable[[Rng], Tensor], reference: Tensor | float = 0.0) -> Batch:
+    """Draw `size` rows of a table; a row depends on the table's name, the split and its number alone."""
+    ids = tuple(f"{name}/{split}/{i}" for i in range(size))
+    x = draw(streams(ids, "analytic")).double()
+    baseline = torch.as_tensor(reference, dtype=x.dtype).expand_as(x).clone()
+    return Batch(ids, x, torch.zeros(size, dtype=torch.int64), column_units(x), baseline)
+
+
+def exact(
+    batch: Batch, shapley: Tensor, relevant: Tensor | None = None, impossible: Tensor | None = None, **values: Tensor
+) -> Truth:
+    """Make the truth of a table from its formulas (N, D) by concept, and from masks of its columns (D,) bool."""
+    return Truth(
+        parts=batch.units,
+        relevant=None if relevant is None else relevant.expand(batch.x.shape),
+        impossible=None if impossible is None else impossible.expand(batch.x.shape),
+        effect=shapley,
+        values={"shapley": shapley, **{concept: value.expand_as(shapley) for concept, value in values.items()}},
+    )
+
+
+def numbers(*values: float) -> Tensor:
+    """Return a row of numbers."""
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def falling(count: int) -> Tensor:
+    """Return weights that fall from 2 to 1/4 and take turns in sign, so that no map of magnitudes resembles them."""
+    return torch.linspace(2, 0.25, count, dtype=torch.float64) * (-1.0) ** torch.arange(count)
+
+
+def layer(weight: Tensor, bias: Tensor | None = None) -> nn.Linear:
+    """Return a linear layer with these weights (out, in)."""
+    made = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
+    made.weight = nn.Parameter(weight.double().clone())
+    if bias is not None:
+        made.bias = nn.Parameter(bias.double().clone())
+    return made
+
+
+def head(weights: Tensor) -> nn.Linear:
+    """Return the last layer: the weighted sum as the first logit, and zero as the second."""
+    return layer(torch.stack([weights, torch.zeros_like(weights)]))
+
+
+def logits(first: Tensor) -> Tensor:
+    """Put a zero logit beside the function's values: (N,) to (N, 2)."""
+    return torch.stack([first, torch.zeros_like(first)], 1)
