@@ -1,1 +1,55 @@
 """Heatproof: attribution methods, put to the proof."""
+
+from .api import run
+from .benchmark import (
+    Batch,
+    BlackBox,
+    Differentiable,
+    Gate,
+    Layered,
+    Network,
+    Refused,
+    Rng,
+    Truth,
+    WhiteBox,
+    check_method,
+    check_metric,
+    import_file,
+    method,
+    methods,
+    metric,
+    metrics,
+    model,
+    models,
+    task,
+    tasks,
+)
+from .evaluation import evaluate
+from .models.adapters import adapt
+
+__all__ = [
+    "Batch",
+    "BlackBox",
+    "Differentiable",
+    "Gate",
+    "Layered",
+    "Network",
+    "Refused",
+    "Rng",
+    "Truth",
+    "WhiteBox",
+    "adapt",
+    "check_method",
+    "check_metric",
+    "evaluate",
+    "import_file",
+    "method",
+    "methods",
+    "metric",
+    "metrics",
+    "model",
+    "models",
+    "run",
+    "task",
+    "tasks",
+]

@@ -4,6 +4,7 @@ It knows no method, metric, dataset or model by name.
 """
 
 from .capabilities import BlackBox, Differentiable, Layered, WhiteBox
+from .checks import check_method, check_metric
 from .curves import area, confidence_normalised
 from .data import Batch, Cost, Record, Truth
 from .errors import Refused, UnknownName
@@ -12,7 +13,7 @@ from .network import Network, read_logits, read_out
 from .question import Model, Source, Task, model, models, sources, task, tasks, training_data
 from .randomness import Rng, seed_of, streams
 from .ranking import descending, ranks, tied_share
-from .registry import Better, Method, Metric, method, methods, metric, metrics
+from .registry import Better, Method, Metric, import_file, method, methods, metric, metrics
 from .units import (
     areas,
     at_elements,
@@ -49,11 +50,14 @@ __all__ = [
     "area",
     "areas",
     "at_elements",
+    "check_method",
+    "check_metric",
     "column_units",
     "confidence_normalised",
     "descending",
     "element_count",
     "grid_units",
+    "import_file",
     "impute",
     "like_input",
     "method",

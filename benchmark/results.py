@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -57,15 +58,15 @@ class Results:
     @cached_property
     def records(self) -> tuple[Record, ...]:
         """All cells that have an outcome, the impossible ones included."""
-        read: dict[str, Record | None] = {}
+        cells = self.manifest["cells"]
+        keys = {key for *_, key, _explanation, reason in cells if not reason}
+        with ThreadPoolExecutor() as pool:
+            read = dict(zip(keys, pool.map(self.store.record, keys), strict=True))
         found = []
-        for task, method, metric, seed, key, _explanation, reason in self.manifest["cells"]:
+        for task, method, metric, seed, key, _explanation, reason in cells:
             if reason:
                 found.append(Record(task, method, metric, seed, "skipped", reason))
-                continue
-            if key not in read:
-                read[key] = self.store.record(key)
-            if (record := read[key]) is not None:
+            elif (record := read[key]) is not None:
                 found.append(replace(record, task=task, method=method, metric=metric, seed=seed))
         return tuple(found)
 

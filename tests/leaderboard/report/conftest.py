@@ -11,6 +11,7 @@ import torch
 from heatproof.benchmark.data import Batch, Cost, Record
 from heatproof.benchmark.results import Results
 from heatproof.benchmark.store import Maps, Store
+from heatproof.leaderboard.report import write_report
 from torch import Tensor
 
 N, SIZE, COLUMNS, STEPS = 24, 24, 8, 9
@@ -51,7 +52,7 @@ ROLES = {"random": "control", "oracle": "control", "edges": "canary", "constant"
 PASSES = {"gradient": (1, 1), "input_x_gradient": (1, 1), "integrated_gradients": (32, 32), "smoothgrad": (32, 32)}
 PASSES |= {"occlusion": (65, 0), "kernel_shap": (512, 0), "grad_cam": (1, 1), HOSTILE: (3, 0)}
 LADDER = ["BlackBox", "Differentiable", "Layered"]
-NEEDS = {m: "Differentiable" for m in ("gradient", "input_x_gradient", "integrated_gradients", "smoothgrad")}
+NEEDS = dict.fromkeys(("gradient", "input_x_gradient", "integrated_gradients", "smoothgrad"), "Differentiable")
 NEEDS |= {"grad_cam": "Layered"}
 CAPABILITY = {"creature_net": "Layered", "columns_mlp": "Differentiable", "columns_forest": "BlackBox"}
 UNSIGNED = {"grad_cam", "edges"}
@@ -235,3 +236,15 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def results(run_folder: Path) -> Results:
     return Results.read(run_folder)
+
+
+@pytest.fixture(scope="session")
+def report(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report in all formats."""
+    return write_report(results, tmp_path_factory.mktemp("report"), ["html"]).parent
+
+
+@pytest.fixture(scope="session")
+def names() -> dict[str, list[str]]:
+    """What the report must name."""
+    return {"methods": [*QUALITY], "tasks": [*TASKS], "metrics": [*METRICS], "hostile": [HOSTILE, REASON]}

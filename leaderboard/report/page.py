@@ -1,0 +1,140 @@
+"""The page: one folder that opens without a network."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib.resources import files
+from pathlib import Path
+from shutil import copyfile
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from vl_convert import javascript_bundle
+
+from . import bibtex, figures, words
+from .heatmaps import Gallery, galleries
+from .tables import Findings
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+@cache
+def templates() -> Environment:
+    """The templates of all formats; those of HTML escape what they show."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=lambda name: name is not None and ".html" in name,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+
+
+def write_page(findings: Findings, folder: Path) -> Path:
+    """Write index.html and its assets."""
+    assets = folder / "assets"
+    assets.mkdir(parents=True, exist_ok=True)
+    for name in ("style.css", "report.js"):
+        copyfile(TEMPLATES / name, assets / name)
+    (assets / "vega.js").write_text(_vega(), encoding="utf-8")
+    (assets / "tables.js").write_text(_datatables(), encoding="utf-8")
+    charts, curves = _charts(findings, folder), _curve_charts(folder)
+    shown, note = _galleries(findings, folder)
+    page = templates().get_template("page.html.j2")
+    text = page.render(
+        f=findings,
+        results=findings.results,
+        manifest=findings.results.manifest,
+        w=words,
+        bib=bibtex,
+        breakable=breakable,
+        scale=Scale.of,
+        charts=charts,
+        galleries=shown,
+        galleries_note=note,
+        data=_data([*charts, *curves], shown),
+    )
+    (folder / "index.html").write_text(text, encoding="utf-8")
+    return folder / "index.html"
+
+
+@cache
+def _vega() -> str:
+    return str(javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+
+
+@cache
+def _datatables() -> str:
+    """DataTables as itables ships it; a module cannot be imported from a file, but from its own address it can."""
+    module = files("itables").joinpath("html/dt_bundle.js").read_bytes()
+    return f'window.tables = import("data:text/javascript;base64,{b64encode(module).decode()}");\n'
+
+
+def _charts(findings: Findings, folder: Path) -> list[figures.Figure]:
+    """The charts of every ranking."""
+    kinds = {
+        "ranking": ("Ranking", figures.ranking),
+        "cost": ("Quality against cost", figures.quality_and_cost),
+    }
+    return [
+        figures.attempt(f"{kind}-{place}", f"{title}, {track.name} track", partial(draw, track), folder)
+        for place, track in enumerate(findings.tracks, 1)
+        for kind, (title, draw) in kinds.items()
+    ]
+
+
+def _curve_charts(folder: Path) -> list[figures.Figure]:
+    """The charts that the page's script fills with a sample's curves."""
+    words = {"insertion": "inserted", "deletion": "deleted"}
+    return [figures.attempt(name, name, partial(figures.curves, word), folder, False) for name, word in words.items()]
+
+
+def _galleries(findings: Findings, folder: Path) -> tuple[list[Gallery], str]:
+    try:
+        return galleries(findings, folder), ""
+    except Exception as error:  # noqa: BLE001 - figures are attempted here; the page must stand without them
+        return [], f"{type(error).__name__}: {error}"
+
+
+def _data(charts: list[figures.Figure], shown: list[Gallery]) -> dict[str, object]:
+    """What the page's script reads."""
+    return {
+        "charts": {chart.name: chart.spec for chart in charts if not chart.note},
+        "galleries": {
+            gallery.number: {
+                "ids": gallery.ids,
+                "targets": gallery.targets,
+                "methods": [*gallery.maps],
+                "curves": gallery.curves,
+                "scores": gallery.scores,
+            }
+            for gallery in shown
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The horizontal axis of the intervals in a ranking: a value's place in per cent."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> "Scale":
+        """The axis of a ranking's scores."""
+        return cls(*figures.domain(table))
+
+    def at(self, value: float) -> float:
+        """Where a value is; what lies outside is put at the edge."""
+        return round(100 * min(max((value - self.low) / (self.high - self.low), 0), 1), 2)
+
+    def cut(self, value: float) -> bool:
+        """Whether a value lies outside."""
+        return not self.low <= value <= self.high
+
+
+def breakable(name: str) -> Markup:
+    """A name that may break after an underscore or an @."""
+    return Markup("<wbr>").join(escape(part) for part in name.replace("_", "_\0").replace("@", "\0@").split("\0"))

@@ -1,0 +1,235 @@
+"""What a report tells, as frames that all formats share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+from scipy import stats
+from torch import Tensor
+
+from ...benchmark.registry import TRUTH_WORDS, metrics
+from ...benchmark.results import Results
+from ..board import Standing
+from ..statistics import Board
+
+LEVEL = 0.95
+CELL = ["task", "method", "metric", "score"]
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One ranking: its tasks, its board and what a reader sees of it.
+
+    `table`, a row per method, best first and unranked ones last: role, tier, rank, rank_low, rank_high, score, low,
+    high, portability, imputed, n_tasks, forward, backward, seconds; NaN where a method is not ranked. `families` has
+    the same rows and a column per family: the mean normalised score, NaN where a method lacks one of its tasks.
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    truth_types: tuple[str, ...]
+    board: Board
+    table: pd.DataFrame
+    families: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Cells that have no score for one and the same reason."""
+
+    status: str
+    reason: str
+    cells: int
+    methods: tuple[str, ...]
+    metrics: tuple[str, ...]
+    tasks: tuple[str, ...]
+    trace: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that a report tells about a run; what is costly is made once and when asked for."""
+
+    results: Results
+
+    @cached_property
+    def standing(self) -> Standing:
+        """The statistics of the run."""
+        return Standing(self.results)
+
+    @cached_property
+    def unranked(self) -> str:
+        """Why the methods cannot be ranked; empty if they can."""
+        try:
+            boards = self.standing.boards
+        except ValueError as error:
+            return str(error)
+        return "" if boards else "no task is admitted to a ranking"
+
+    @cached_property
+    def tracks(self) -> tuple[Track, ...]:
+        """The rankings, the headline first; none where methods cannot be ranked."""
+        if self.unranked:
+            return ()
+        return tuple(_track(self, name, board) for name, board in self.standing.boards.items())
+
+    @cached_property
+    def tasks(self) -> pd.DataFrame:
+        """One row per task with what its controls say; empty where methods cannot be ranked."""
+        return pd.DataFrame() if self.unranked else self.standing.scores.tasks.set_index("task")
+
+    @cached_property
+    def normalised(self) -> pd.DataFrame:
+        """The control-normalised headline scores, methods by tasks, those of tasks that are not admitted included."""
+        table = self.standing.scores.table
+        wide = table.pivot(index="method", columns="task", values="z")
+        return wide.reindex(index=self.order, columns=list(self.results.manifest["tasks"]))
+
+    def flagged(self, track: Track) -> pd.DataFrame:
+        """The tasks of a ranking on which a canary beats half of the methods."""
+        tasks = self.tasks.loc[list(track.tasks)]
+        return tasks[tasks["flagged"]]
+
+    @cached_property
+    def order(self) -> list[str]:
+        """The methods in the order of the headline ranking, or of the suite."""
+        return list(self.tracks[0].table.index) if self.tracks else list(self.results.manifest["methods"])
+
+    @cached_property
+    def means(self) -> pd.DataFrame:
+        """One row per (task, method, metric, score): see `means`."""
+        return means(self.results.scores)
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """One row per method: forward, backward and seconds per explanation."""
+        return costs(self.results.cells)
+
+    @cached_property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What was skipped and what failed, by reason, failures first."""
+        return outcomes(self.results.cells)
+
+    @cached_property
+    def degenerate(self) -> pd.DataFrame:
+        """One row per method and set of samples with degenerate maps: see `degenerate_maps`."""
+        counted = [
+            {"method": method, "tasks": tasks, **degenerate_maps(maps.values)}
+            for tasks in self.sample_sets
+            for method in self.order
+            if (maps := self.results.maps(tasks[0], method)) is not None
+        ]
+        table = pd.DataFrame(counted, columns=["method", "tasks", "maps", "zero", "constant", "undefined"])
+        return table[table[["zero", "constant", "undefined"]].any(axis=1)]
+
+    @cached_property
+    def sample_sets(self) -> tuple[tuple[str, ...], ...]:
+        """The tasks, those together that ask about the same samples of the same network."""
+        groups: dict[str, list[str]] = {}
+        for name, card in self.results.manifest["tasks"].items():
+            groups.setdefault(card["preview"], []).append(name)
+        return tuple(tuple(group) for group in groups.values())
+
+    def values(self, metric: str, score: str) -> dict[tuple[str, str], dict[str, Any]]:
+        """The rows of `means` of one score, by (method, task)."""
+        chosen = self.means[(self.means["metric"] == metric) & (self.means["score"] == score)]
+        rows = ({str(name): value for name, value in row.items()} for row in chosen.to_dict("records"))
+        return {(row["method"], row["task"]): row for row in rows}
+
+    def sees_truth(self, metric: str) -> bool:
+        """Whether a metric is handed the truth; one that is not is a proxy."""
+        card = self.results.manifest["metrics"][metric]
+        if "truth" in card:
+            return bool(card["truth"])
+        return metric in metrics and not TRUTH_WORDS.isdisjoint(metrics[metric].needs)
+
+
+def means(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row per (task, method, metric, score): mean, half, n, samples, seeds, status.
+
+    `mean` is over the `n` of `samples` that have a value, each averaged over seeds first; `half` is the half width of
+    its t interval. A status other than ok says that a seed has no score.
+    """
+    done = scores[scores["status"] == "ok"]
+    per_sample = done.groupby([*CELL, "sample"], sort=False)["value"].mean()
+    grouped = per_sample.groupby(level=CELL, sort=False)
+    table = pd.DataFrame({"mean": grouped.mean(), "sd": grouped.std(), "n": grouped.count(), "samples": grouped.size()})
+    outer = scores.groupby(CELL, sort=False).agg(seeds=("seed", "nunique"), status=("status", _worst))
+    table = outer.join(table)
+    counts = table[["n", "samples"]].fillna(0).astype(int)
+    critical = stats.t.ppf((1 + LEVEL) / 2, (counts["n"] - 1).clip(lower=1))
+    half = (critical * table["sd"] / counts["n"] ** 0.5).where(counts["n"] > 1)
+    parts = {"mean": table["mean"], "half": half, **counts, "seeds": table["seeds"], "status": table["status"]}
+    return pd.DataFrame(parts).reset_index()
+
+
+def _worst(statuses: "pd.Series[str]") -> str:
+    found = set(statuses)
+    return next(status for status in ("failed", "skipped", "ok") if status in found)
+
+
+def costs(cells: pd.DataFrame) -> pd.DataFrame:
+    """What one explanation costs a method: forward, backward, seconds; the mean over tasks and seeds."""
+    columns = ["forward", "backward", "seconds"]
+    done = cells[cells["status"] == "ok"]
+    return done.groupby(["method", "task", "seed"])[columns].first().groupby("method").mean()
+
+
+def outcomes(cells: pd.DataFrame) -> tuple[Outcome, ...]:
+    """Group the cells without a score by their reason, failures first."""
+    groups = cells[cells["status"] != "ok"].groupby(["status", "reason"], sort=False)
+    found = [_outcome(str(status), str(reason), group) for (status, reason), group in groups]
+    return tuple(sorted(found, key=lambda outcome: (outcome.status, -outcome.cells)))
+
+
+def _outcome(status: str, reason: str, cells: pd.DataFrame) -> Outcome:
+    methods, scorers, tasks = (tuple(cells[word].unique()) for word in ("method", "metric", "task"))
+    return Outcome(status, reason, len(cells), methods, scorers, tasks, str(cells["trace"].iloc[0]))
+
+
+def degenerate_maps(values: Tensor) -> dict[str, int]:
+    """Count maps (N, E) that are zero everywhere, constant otherwise, or not finite."""
+    finite = values.isfinite().all(1)
+    flat = finite & (values == values[:, :1]).all(1)
+    zero = flat & (values[:, 0] == 0)
+    return {
+        "maps": len(values),
+        "zero": int(zero.sum()),
+        "constant": int((flat & ~zero).sum()),
+        "undefined": int((~finite).sum()),
+    }
+
+
+def _track(findings: Findings, name: str, board: Board) -> Track:
+    tasks = findings.standing.tasks(name)
+    scores = findings.standing.scores.table
+    scores = scores[scores["task"].isin(tasks)]
+    table = _ranking(scores, board, findings.costs)
+    kinds = tuple(sorted(set(scores["truth_type"])))
+    return Track(name, tuple(tasks), kinds, board, table, _families(scores, table.index))
+
+
+def _ranking(scores: pd.DataFrame, board: Board, costs: pd.DataFrame) -> pd.DataFrame:
+    """The board's rows, with the controls at their places among them and the methods that are not ranked below."""
+    by_method = scores.groupby("method")
+    rest = pd.DataFrame(
+        {
+            "score": scores[scores["role"] == "control"].groupby("method")["z"].mean(),
+            "portability": by_method["z"].apply(lambda z: z.notna().mean()),
+            "imputed": by_method["imputed_share"].mean(),
+            "n_tasks": by_method["z"].count(),
+        }
+    )
+    table = board.rows.combine_first(rest)[list(board.rows.columns)]
+    table.insert(0, "role", by_method["role"].first())
+    return table.join(costs).sort_values(["score", "portability"], ascending=False, kind="stable", na_position="last")
+
+
+def _families(scores: pd.DataFrame, methods: Iterable[str]) -> pd.DataFrame:
+    wide = scores.pivot(index="task", columns="method", values="z")
+    family = scores.drop_duplicates("task").set_index("task")["family"].reindex(wide.index)
+    groups = wide.groupby(family)
+    complete = groups.count().eq(groups.size(), axis=0)
+    return groups.mean().where(complete).T.reindex(list(methods))

@@ -1,0 +1,98 @@
+"""Numbers and names as a reader sees them, and what each format must escape."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+NONE = "–"
+LATEX = str.maketrans(
+    {
+        **{sign: rf"\{sign}" for sign in "&%$#_{}"},
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "\\": r"\textbackslash{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"\textquotedbl{}",
+        "`": r"\textasciigrave{}",
+        "\n": " ",
+        "–": "--",
+        "−": "$-$",
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        "±": r"$\pm$",
+        "×": r"$\times$",
+        "…": r"\ldots{}",
+    }
+)
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Write a number with a true minus sign; a dash where there is none."""
+    if math.isnan(value):
+        return NONE
+    text = f"{value:.{digits}f}"
+    return (text if float(text) else text.removeprefix("-")).replace("-", "−")
+
+
+def share(value: float) -> str:
+    """Write a share as per cent: one that is not 0 or 100 % never looks like it."""
+    if math.isnan(value):
+        return NONE
+    return f"{min(max(round(100 * value), 1), 99) if 0 < value < 1 else round(100 * value)} %"
+
+
+def passes(value: float) -> str:
+    """Write a number of passes, whole or with one decimal, thousands apart."""
+    return NONE if math.isnan(value) else f"{value:,.{int(value != round(value))}f}".replace(",", " ")
+
+
+def rank(row: Mapping[str, float]) -> str:
+    """Write a rank with its simultaneous interval: 3 [1–5]."""
+    if math.isnan(row["rank"]):
+        return NONE
+    return f"{row['rank']:.0f} [{row['rank_low']:.0f}–{row['rank_high']:.0f}]"
+
+
+def interval(row: Mapping[str, float]) -> str:
+    """Write the bounds of a score's interval: [0.12, 0.34]; empty where there are none."""
+    return "" if math.isnan(row["low"]) else f"[{number(row['low'])}, {number(row['high'])}]"
+
+
+def value(row: Mapping[str, float]) -> str:
+    """Write a mean with the half width of its interval, with digits that fit both."""
+    digits = 2 if math.isnan(row["half"]) or row["half"] >= 0.01 else 3
+    plus = "" if math.isnan(row["half"]) else f" ± {number(row['half'], digits)}"
+    return number(row["mean"], digits) + plus
+
+
+def letter(tier: object) -> str:
+    """Write a tier; a dash for a method that is not ranked."""
+    return tier if isinstance(tier, str) else NONE
+
+
+def arrow(better: str) -> str:
+    """Draw the direction of a score."""
+    return {"higher": "↑", "lower": "↓"}.get(better, "")
+
+
+def several(count: int, word: str) -> str:
+    """Write a count with its noun."""
+    return f"{count} {word if count == 1 else word.removesuffix('y') + 'ies' if word.endswith('y') else word + 's'}"
+
+
+def named(words: Sequence[str], limit: int = 12) -> str:
+    """List words in a line, the first `limit` of them."""
+    more = f" and {len(words) - limit} more" if len(words) > limit else ""
+    return ", ".join(words[:limit]) + more
+
+
+def latex(text: object) -> str:
+    """Escape text for LaTeX."""
+    return str(text).translate(LATEX)
+
+
+def markdown(text: object) -> str:
+    """Escape text for Markdown, tables included."""
+    return re.sub(r"([\\`*_{}\[\]<>|#~$])", r"\\\1", str(text).replace("&", "&amp;")).replace("\n", " ")

@@ -1,0 +1,38 @@
+"""What all tests share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+from heatproof.benchmark.registry import PACKAGE, registries
+
+torch.set_num_threads(1)
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
+
+ROOT = Path(__file__).parents[1]
+
+
+class Collection:
+    """The repository root is the package that is tested: pytest would import it again, under another name."""
+
+    @staticmethod
+    def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        return pytest.Dir.from_parent(parent, path=path) if path == ROOT else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Collection())
+
+
+@pytest.fixture
+def own_parts() -> Iterator[None]:
+    """Forget the parts that a test registers."""
+    yield
+    for registry in registries.values():
+        for name, part in list(registry._parts.items()):
+            if not part.function.__module__.startswith(f"{PACKAGE}."):
+                del registry._parts[name]

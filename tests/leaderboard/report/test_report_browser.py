@@ -1,0 +1,113 @@
+"""The page in a browser, without a network."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+
+
+class Seen:
+    """The opened page, what it asked for and what it complained about."""
+
+    def __init__(self, page: "sync_api.Page") -> None:
+        self.page = page
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+
+@pytest.fixture(scope="module", params=[(1400, "light"), (420, "dark")], ids=["desktop", "phone"])
+def seen(report: Path, request: pytest.FixtureRequest) -> Iterator[Seen]:
+    width, scheme = request.param
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+        opened = Seen(context.new_page())
+        opened.page.goto((report / "index.html").as_uri())
+        opened.page.wait_for_selector("html[data-charts=ready][data-tables=ready]")
+        yield opened
+        browser.close()
+
+
+def column(page: "sync_api.Page", number: int) -> list[str]:
+    return page.locator(f"#ranking .board >> nth=0 >> tbody tr > :nth-child({number})").all_inner_texts()
+
+
+def test_sorting(seen: Seen) -> None:
+    before = column(seen.page, 2)
+    header = seen.page.locator("#ranking .board >> nth=0").locator("thead th", has_text="Passes")
+    header.click()
+    passes = [float(text.replace(" ", "")) for text in column(seen.page, 9 + 1)]
+    assert passes == sorted(passes)
+    assert len(set(passes)) > 3
+    assert header.get_attribute("aria-sort") == "ascending"
+    header.click()
+    assert column(seen.page, 10) != passes
+    seen.page.locator("#ranking .board >> nth=0").locator("thead th", has_text="Rank").click()
+    ranked = [text for text in column(seen.page, 2) if text != "–"]
+    assert ranked == [text for text in before if text != "–"]
+
+
+def test_sorting_by_keyboard(seen: Seen) -> None:
+    header = seen.page.locator("#ranking .board >> nth=0").locator("thead th", has_text="Score").last
+    header.locator("[tabindex]").or_(header).last.focus()
+    seen.page.keyboard.press("Enter")
+    assert header.get_attribute("aria-sort") in ("ascending", "descending")
+
+
+def test_a_map_shows_its_curves(seen: Seen) -> None:
+    page = seen.page
+    page.locator("button.cell").nth(3).click()
+    dialog = page.locator("dialog#map[open]")
+    assert dialog.locator("h2").inner_text() == "integrated_gradients"
+    for curve in ("insertion", "deletion"):
+        dialog.locator(f"[data-curve={curve}] svg").wait_for()
+        assert dialog.locator(f"[data-curve={curve}] svg path").count() > 5
+    assert dialog.locator("dd").count() == 9
+    page.keyboard.press("Escape")
+    assert page.locator("dialog#map[open]").count() == 0
+
+
+def test_maps_by_keyboard(seen: Seen) -> None:
+    page = seen.page
+    page.locator("button.cell").nth(3).focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.locator("dialog#map h2").inner_text() == "input_x_gradient"
+    assert page.locator("dialog#map .top p").inner_text() == "creatures-001 · target 1"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.dataset.sample") == "1"
+
+
+def test_charts_are_drawn_and_nothing_is_wider_than_the_screen(seen: Seen) -> None:
+    assert seen.page.locator("[data-chart=cost-1] svg").count() == 1
+    assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_bars_stand_for_columns(seen: Seen) -> None:
+    assert seen.page.locator("#maps details >> nth=1 >> svg.bars").count() == 8 * (1 + 11 - 1)
+
+
+def test_nothing_hostile_ran(seen: Seen) -> None:
+    assert seen.page.locator("script").count() == 4
+    assert seen.page.locator("#outcomes b").count() == 0
+
+
+def test_no_complaint_and_no_request_that_leaves_the_folder(seen: Seen) -> None:
+    assert seen.complaints == []
+    assert seen.asked
+    assert all(address.startswith(("file://", "data:", "blob:")) for address in seen.asked)

@@ -1,0 +1,178 @@
+"""The frames behind all formats, against slow loops over the raw values."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from heatproof.benchmark.results import Results
+from heatproof.leaderboard.report import write_report
+from heatproof.leaderboard.report.tables import Findings, costs, degenerate_maps, means, outcomes
+from scipy import stats
+
+
+@pytest.fixture(scope="module")
+def findings(results: Results) -> Findings:
+    return Findings(results)
+
+
+def raw(results: Results, **place: str) -> dict[str, float]:
+    """The values of one cell by sample, seeds averaged, by a loop."""
+    found: dict[str, list[float]] = {}
+    for row in results.scores.to_dict("records"):
+        if row["status"] == "ok" and all(row[word] == wanted for word, wanted in place.items()):
+            found.setdefault(row["sample"], []).append(row["value"])
+    return {sample: float(np.nanmean(values)) for sample, values in found.items() if not np.isnan(values).all()}
+
+
+@pytest.mark.parametrize(
+    ("task", "method", "score", "n"),
+    [
+        ("creature_parts", "random", "effect_correlation", 24),
+        ("creature_rival", "smoothgrad", "insertion", 24),
+        ("columns", "gradient", "relevance_mass", 23),
+    ],
+)
+def test_means_equal_a_loop(results: Results, findings: Findings, task: str, method: str, score: str, n: int) -> None:
+    values = np.array([*raw(results, task=task, method=method, score=score).values()])
+    table = findings.means
+    row = table[(table["task"] == task) & (table["method"] == method) & (table["score"] == score)].iloc[0]
+    half = stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / math.sqrt(n)
+    assert (row["n"], row["samples"]) == (n, 24)
+    assert row["mean"] == pytest.approx(values.mean(), abs=1e-12)
+    assert row["half"] == pytest.approx(half, abs=1e-12)
+
+
+def test_a_row_for_every_cell_and_score(results: Results, findings: Findings) -> None:
+    scores = {(k, s) for k, card in results.manifest["metrics"].items() for s in card["better"]}
+    wanted = {(t, m, *pair) for t, m, _k, _s, *_ in results.manifest["cells"] for pair in scores}
+    table = findings.means
+    assert set(table[["task", "method", "metric", "score"]].itertuples(index=False, name=None)) == wanted
+    assert len(table) == len(wanted)
+
+
+def test_a_mean_of_one_value_has_no_interval_and_of_none_no_value() -> None:
+    base = {"task": "t", "method": "m", "metric": "k", "seed": 0, "status": "ok"}
+    rows = [{**base, "score": "one", "sample": "a", "value": 2.0}]
+    rows += [{**base, "score": "none", "sample": "a", "value": math.nan}]
+    rows += [{**base, "score": "half", "sample": "a", "value": 1.0}]
+    rows += [{**base, "score": "half", "sample": "", "value": math.nan, "seed": 1, "status": "failed"}]
+    table = means(pd.DataFrame(rows)).set_index("score")
+    assert table["mean"].to_dict() == {"one": 2.0, "none": pytest.approx(math.nan, nan_ok=True), "half": 1.0}
+    assert table["half"].isna().all()
+    assert table["n"].to_dict() == {"one": 1, "none": 0, "half": 1}
+    assert table["status"].to_dict() == {"one": "ok", "none": "ok", "half": "failed"}
+
+
+def test_ranked_scores_equal_a_loop_over_tasks(results: Results, findings: Findings) -> None:
+    track = findings.tracks[0]
+    families = {task: results.manifest["tasks"][task]["family"] for task in track.tasks}
+    for method in ("kernel_shap", "integrated_gradients", "edges"):
+        by_family: dict[str, list[float]] = {}
+        for task, family in families.items():
+            place = {"task": task, "score": "effect_correlation"}
+            mean = {who: np.mean([*raw(results, method=who, **place).values()]) for who in (method, "random", "oracle")}
+            z = (mean[method] - mean["random"]) / (mean["oracle"] - mean["random"])
+            by_family.setdefault(family, []).append(float(z))
+        per_family = {family: np.mean(values) for family, values in by_family.items()}
+        assert track.table.loc[method, "score"] == pytest.approx(np.mean([*per_family.values()]), abs=1e-12)
+        assert track.families.loc[method].to_dict() == pytest.approx(per_family, abs=1e-12)
+
+
+def test_a_ranking_has_every_method_the_controls_at_0_and_1_and_the_unranked_last(findings: Findings) -> None:
+    table = findings.tracks[0].table
+    assert set(table.index) == set(findings.results.manifest["methods"])
+    assert table.loc[["random", "oracle"], "score"].tolist() == pytest.approx([0, 1])
+    assert table.loc[["random", "oracle"], "rank"].isna().all()
+    assert table["score"].dropna().is_monotonic_decreasing
+    assert table.index[-1] == "grad_cam"
+    assert findings.tracks[0].families.loc["grad_cam"].isna().to_dict() == {
+        "contrast": False,
+        "effects": False,
+        "tabular": True,
+    }
+    assert table.loc["grad_cam", "n_tasks"] == sum(not t.startswith("columns") for t in findings.tracks[0].tasks)
+
+
+def test_tracks_are_the_boards(findings: Findings) -> None:
+    for track in findings.tracks:
+        board = track.board.rows
+        pd.testing.assert_frame_equal(track.table.loc[board.index, board.columns], board, check_dtype=False)
+
+
+def test_flagged_and_not_admitted_tasks(findings: Findings) -> None:
+    assert "creature_texture" in findings.flagged(findings.tracks[0]).index
+    assert not findings.tasks.loc["creature_noise", "admitted"]
+    assert "creature_noise" not in findings.tracks[0].tasks
+
+
+def test_costs_are_per_sample_and_per_explanation(findings: Findings) -> None:
+    table = findings.tracks[0].table
+    assert table.loc["integrated_gradients", ["forward", "backward"]].tolist() == [32, 32]
+    assert table.loc["kernel_shap", ["forward", "backward"]].tolist() == [512, 0]
+
+
+def test_costs_do_not_count_metrics_twice() -> None:
+    base = {"method": "m", "seed": 0, "status": "ok", "forward": 2.0, "backward": 1.0, "seconds": 1.0}
+    cells = pd.DataFrame([{**base, "task": "a"}] * 3 + [{**base, "task": "b", "forward": 4.0}])
+    assert costs(cells).loc["m"].to_dict() == {"forward": 3.0, "backward": 1.0, "seconds": 1.0}
+
+
+def test_outcomes_group_by_reason_and_put_failures_first(results: Results) -> None:
+    found = outcomes(results.cells)
+    lost = results.cells[results.cells["status"] != "ok"]
+    assert sum(outcome.cells for outcome in found) == len(lost)
+    assert {outcome.reason for outcome in found} == set(lost["reason"])
+    assert [outcome.status for outcome in found] == sorted(outcome.status for outcome in found)
+    assert found[0].trace.startswith("Traceback")
+
+
+def test_degenerate_maps_are_counted_once_each() -> None:
+    nan = math.nan
+    values = torch.tensor([[0.0, 0, 0], [2, 2, 2], [1, 2, 3], [nan, 1, 1], [nan, nan, nan], [0, 0, 1]])
+    assert degenerate_maps(values) == {"maps": 6, "zero": 1, "constant": 1, "undefined": 2}
+
+
+def test_degenerate_maps_of_a_run(findings: Findings) -> None:
+    table = findings.degenerate.set_index("method")
+    assert set(table.index) == {"constant", "smoothgrad"}
+    assert table.loc["smoothgrad", ["zero", "constant", "undefined"]].tolist() == [1, 0, 1]
+    assert table.loc["constant", "constant"].tolist() == [24, 24, 24]
+
+
+def test_tasks_on_the_same_samples_are_shown_together(findings: Findings) -> None:
+    assert [len(group) for group in findings.sample_sets] == [9, 3, 2]
+    assert sum(findings.sample_sets, ()) == tuple(findings.results.manifest["tasks"])
+
+
+def test_a_metric_is_a_proxy_unless_it_sees_the_truth(findings: Findings) -> None:
+    seen = {name: findings.sees_truth(name) for name in findings.results.manifest["metrics"]}
+    assert seen == {
+        "effect_correlation": True,
+        "relevance_mass": True,
+        "perturbation_curves": False,
+        "sparseness": False,
+    }
+
+
+def test_without_controls_there_is_no_ranking_but_a_report(results: Results, tmp_path: Path) -> None:
+    cells = [cell for cell in results.manifest["cells"] if cell[1] != "oracle"]
+    cut = replace(results, manifest={**results.manifest, "cells": cells})
+    found = Findings(cut)
+    assert "oracle" in found.unranked
+    assert found.tracks == ()
+    page = write_report(cut, tmp_path, ["html"])
+    assert "There is no ranking" in page.read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_written_is_refused(results: Results, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="unknown format 'pdf': choose among html, markdown, latex, csv, json"):
+        write_report(results, tmp_path, ["html", "pdf"])
+    with pytest.raises(ValueError, match="no format"):
+        write_report(results, tmp_path, [])
+    with pytest.raises(ValueError, match="no outcome yet"):
+        write_report(replace(results, manifest={**results.manifest, "cells": []}), tmp_path, ["csv"])
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,51 @@
+"""What every registered method bills, at several batch sizes of the gate, and that they change no map."""
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+from heatproof.benchmark import Batch, Cost, Refused, grid_units, methods, per_unit, unit_count
+from heatproof.benchmark.checks._questions import Question, _any_truth, pictures
+from heatproof.benchmark.harness import Asked, explain
+from torch import Tensor
+
+SMALL = {"budget": 24, "steps": 6}
+"""Settings that say how much a method may spend, small enough for a test."""
+
+
+@cache
+def nine_pictures() -> Question:
+    """Nine samples: one batch of 64, or 7 and 2, or nine times 1."""
+    x = torch.rand(9, 3, 16, 16, generator=torch.Generator().manual_seed(41))
+    target, units = torch.arange(9) % 4, grid_units(x, 4)
+    ids = tuple(f"sample-{i}" for i in range(9))
+    return replace(pictures(), batch=Batch(ids, x, target, units, 0.5 + 0 * x, _any_truth(units, target, 4)))
+
+
+def explained(name: str, batch_size: int) -> tuple[Tensor, Cost]:
+    question = nine_pictures().sized(batch_size)
+    try:
+        return explain(_asked(name), question.gate, question.batch)
+    except Refused as no:
+        pytest.skip(str(no))
+
+
+def _asked(name: str) -> Asked:
+    part = methods[name]
+    return Asked(part, {setting: SMALL[setting] for setting in part.settings if setting in SMALL})
+
+
+@pytest.mark.parametrize("name", methods)
+def test_bill_is_the_closed_form_and_the_batch_size_changes_nothing(name: str) -> None:
+    maps, _ = explained(name, 64)
+    asked, units = _asked(name), nine_pictures().batch.units
+    passes = asked.part.passes_of(asked.settings, unit_count(units))
+    assert passes is not None, f"{name} does not say what it costs: give @method(passes=...)"
+    for size in (1, 7, 64):
+        again, cost = explained(name, size)
+        assert (cost.forward, cost.backward) == (9 * passes[0], 9 * passes[1])
+        assert ((again - maps).abs() <= 1e-5 * maps.abs().amax(1, keepdim=True)).all()
+        assert (
+            per_unit(again, units).argsort(dim=1, stable=True).equal(per_unit(maps, units).argsort(dim=1, stable=True))
+        )
