@@ -16,13 +16,9 @@ from .benchmark import (
     check_metric,
     import_file,
     method,
-    methods,
     metric,
-    metrics,
     model,
-    models,
     task,
-    tasks,
 )
 from .evaluation import evaluate
 from .models.adapters import adapt
@@ -44,12 +40,8 @@ __all__ = [
     "evaluate",
     "import_file",
     "method",
-    "methods",
     "metric",
-    "metrics",
     "model",
-    "models",
     "run",
     "task",
-    "tasks",
 ]

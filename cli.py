@@ -36,7 +36,9 @@ MethodNames = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="The run's directory; by default runs/SUITE.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a script to read.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Inputs in a pass; no result depends on it.")]
+BatchSize = Annotated[
+    int, typer.Option(min=0, help="Inputs in a pass, 0 to let their size decide; no result depends on it.")
+]
 
 
 @app.callback(help="Attribution methods, put to the proof.")
@@ -100,7 +102,7 @@ def _registry(kind: str) -> Registry[Part]:
 
 @app.command()
 def plan(
-    suite: SuiteName, method: MethodNames = None, out: Out = None, batch_size: BatchSize = 64, as_json: AsJson = False
+    suite: SuiteName, method: MethodNames = None, out: Out = None, batch_size: BatchSize = 0, as_json: AsJson = False
 ) -> None:
     """Show what a run would do: its cells, the impossible ones with their reason, the passes and minutes."""
     chosen = find(suite)
@@ -124,7 +126,7 @@ def run(
     ray: Annotated[str, typer.Option(help="The address of a Ray cluster, or `local`.")] = "",
     timeout: Annotated[float, typer.Option(min=0, help="Seconds that one explanation, or one score, may take.")] = 0.0,
     retry: Annotated[bool, typer.Option("--retry", help="Try failed cells again.")] = False,
-    batch_size: BatchSize = 64,
+    batch_size: BatchSize = 0,
     as_json: AsJson = False,
 ) -> None:
     """Run what is missing, write the report, and show where the methods stand.

@@ -20,13 +20,13 @@ TEST = '''"""Put {name} through the contract of methods."""
 
 from pathlib import Path
 
-from heatproof import check_method, import_file, methods
+from heatproof import check_method, import_file
 
-(PART,) = methods.from_module(import_file(Path(__file__).with_name("{name}.py")))
+PART = import_file(Path(__file__).with_name("{name}.py"))
 
 
 def test_contract() -> None:
-    failures = [check for check in check_method(PART) if not check.passed and not check.skipped]
+    failures = [check for check in check_method(PART.{name}) if not check.passed and not check.skipped]
     assert not failures
 '''
 

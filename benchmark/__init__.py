@@ -13,7 +13,8 @@ from .network import Network, read_logits, read_out
 from .question import Model, Source, Task, model, models, sources, task, tasks, training_data
 from .randomness import Rng, seed_of, streams
 from .ranking import descending, ranks, tied_share
-from .registry import Better, Method, Metric, import_file, method, methods, metric, metrics
+from .registry import Better, Entry, Method, Metric, Part, Registry, import_file, method, methods, metric, metrics
+from .subsets import subset_scores
 from .units import (
     areas,
     at_elements,
@@ -33,14 +34,17 @@ __all__ = [
     "BlackBox",
     "Cost",
     "Differentiable",
+    "Entry",
     "Gate",
     "Layered",
     "Method",
     "Metric",
     "Model",
     "Network",
+    "Part",
     "Record",
     "Refused",
+    "Registry",
     "Rng",
     "Source",
     "Task",
@@ -74,6 +78,7 @@ __all__ = [
     "sources",
     "spread",
     "streams",
+    "subset_scores",
     "task",
     "tasks",
     "tied_share",

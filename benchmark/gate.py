@@ -14,6 +14,10 @@ from .data import Cost
 from .errors import Refused
 from .network import READOUTS, Network, read_out
 
+NUMBERS = 1 << 20
+SMALLEST = 64
+"""A pass holds about so many numbers, and at least so many inputs."""
+
 Work = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 
 
@@ -32,14 +36,15 @@ class Meter:
 class Gate:
     """A network behind the gate, with one readout; it answers all that its network can (see `capability`).
 
-    Work is cut to `batch_size` inputs a pass, halved whenever memory runs out. Results are on the device of `x`.
+    Work is cut to `batch_size` inputs a pass (0: as many as their size suggests), halved whenever memory runs out.
+    Results are on the device of `x`.
     """
 
-    def __init__(self, network: Network, readout: str = "probability", batch_size: int = 64) -> None:
+    def __init__(self, network: Network, readout: str = "probability", batch_size: int = 0) -> None:
         if readout not in READOUTS:
             raise ValueError(f"readout {readout!r} is unknown; choose one of {', '.join(READOUTS)}")
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        if batch_size < 0:
+            raise ValueError(f"batch_size is {batch_size}; give the inputs of a pass, or 0 to let their size decide")
         self.network = network
         self.readout = readout
         self.batch_size = batch_size
@@ -59,6 +64,10 @@ class Gate:
         if self.network.module is None:
             raise Refused("this model has no module: it only gives scores")
         return self.network.module
+
+    def room(self, x: Tensor) -> int:
+        """Return how many inputs like `x` go into a pass."""
+        return self.batch_size or max(SMALLEST, NUMBERS * len(x) // max(x.numel(), 1))
 
     def metered(self) -> "Gate":
         """Return the same gate with a bill of its own."""
@@ -134,15 +143,16 @@ class Gate:
         start = 0
         with _evaluating(self.network.module), torch.no_grad():
             while start < len(x) or not done:
-                stop = start + self.batch_size
+                room = self.room(x)
+                stop = start + room
                 bill = self.meter.cost()
                 try:
                     done.append(work(self._moved(x[start:stop]), self._moved(target[start:stop])))
                 except RuntimeError as error:
-                    if not _out_of_memory(error) or self.batch_size == 1:
+                    if not _out_of_memory(error) or room == 1:
                         raise
                     self.meter.forward, self.meter.backward = bill.forward, bill.backward
-                    self.batch_size = (self.batch_size + 1) // 2
+                    self.batch_size = (room + 1) // 2
                     continue
                 start = stop
         return tuple(torch.cat(parts).to(x.device) for parts in zip(*done, strict=True))
@@ -181,8 +191,13 @@ def _captured(module: nn.Module) -> Iterator[list[Tensor]]:
     """Collect the outputs of a module."""
     outputs: list[Tensor] = []
 
-    def keep(_module: nn.Module, _inputs: object, output: object) -> None:
-        outputs.append(output[0] if isinstance(output, tuple) else output)  # type: ignore[arg-type]
+    def keep(_module: nn.Module, _inputs: object, output: object) -> object:
+        kept = output[0] if isinstance(output, tuple) else output
+        if not isinstance(kept, Tensor):
+            raise Refused(f"the layer returns a {type(output).__name__}, not an activation")
+        outputs.append(kept)
+        # What follows works on a copy, for it may change its input in place.
+        return (kept.clone(), *output[1:]) if isinstance(output, tuple) else kept.clone()
 
     handle = module.register_forward_hook(keep)
     try:

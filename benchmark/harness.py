@@ -36,7 +36,8 @@ def explain(method: Asked, gate: Gate, batch: Batch) -> tuple[Tensor, Cost]:
     """Return a method's attributions per element (N, E) and what they cost; rounded to float32, as they are stored."""
     own = gate.metered()
     start = time.perf_counter()
-    maps = [_explain_some(method, own, batch[i : i + gate.batch_size]) for i in range(0, len(batch), gate.batch_size)]
+    room = gate.room(batch.x)
+    maps = [_explain_some(method, own, batch[i : i + room]) for i in range(0, len(batch), room)]
     return torch.cat(maps), _bill(own, start)
 
 
@@ -74,9 +75,9 @@ def score(
     start = time.perf_counter()
     finite = attribution.isfinite().all(1)
     given = attribution.where(finite[:, None], 0.0)
+    room = gate.room(batch.x)
     parts = [
-        _score_some(metric, own, batch[i : i + gate.batch_size], given[i : i + gate.batch_size], method)
-        for i in range(0, len(batch), gate.batch_size)
+        _score_some(metric, own, batch[i : i + room], given[i : i + room], method) for i in range(0, len(batch), room)
     ]
     scores = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return {name: _undefined(values, ~finite) for name, values in scores.items()}, _bill(own, start)

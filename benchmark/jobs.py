@@ -33,7 +33,7 @@ class Job:
     cells: tuple[Cell, ...]
     folder: Path
     """The store."""
-    batch_size: int = 64
+    batch_size: int = 0
     timeout: float = 0.0
     """Seconds that an explanation, or a score, may take; 0 for no limit."""
 

@@ -37,7 +37,7 @@ class Cell:
         return self.task.name, self.method.part.name, self.metric.part.name, self.method.repeat
 
 
-def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 64) -> tuple[Cell, ...]:
+def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 0) -> tuple[Cell, ...]:
     """Turn a suite, and `extra` methods beside its own, into cells; unknown names and misspelt settings are errors."""
     chosen = {name: methods[name] for name in suite.methods} | {method.name: method for method in extra}
     scorers = [metrics[name] for name in suite.metrics]
@@ -76,7 +76,7 @@ def _identity(asked: Asked) -> tuple[object, ...]:
     return asked.part.name, code_of(asked.part.function), dict(asked.settings), chance
 
 
-def impossible(task: Task, method: Part, metric: Part, batch_size: int = 64) -> str:
+def impossible(task: Task, method: Part, metric: Part, batch_size: int = 0) -> str:
     """Return why a cell cannot be, or an empty string."""
     if task.model.objection:
         return task.model.objection
@@ -101,7 +101,7 @@ class Estimate:
     """Parts that do not say what they cost."""
 
 
-def estimate(cells: Iterable[Cell], stored: Iterable[str] = (), batch_size: int = 64) -> Estimate:
+def estimate(cells: Iterable[Cell], stored: Iterable[str] = (), batch_size: int = 0) -> Estimate:
     """Estimate the passes of the cells that are not stored, and the time by a measurement of each model."""
     forward = backward = 0
     seconds, unknown = 0.0, set()
@@ -132,7 +132,7 @@ def _work(cells: Iterable[Cell], stored: frozenset[str]) -> Iterator[tuple[Task,
 def _measured(task: Task, batch_size: int) -> tuple[int, tuple[float, float]]:
     """Return a task's number of units, and the seconds that a pass forward, and one forward and back, take."""
     gate = task.gate(batch_size)
-    batch = task.samples(gate, SPLIT, min(batch_size, 16))
+    batch = task.samples(gate, SPLIT, 16)
     forward = _seconds(lambda: gate.score(batch.x, batch.target)) / len(batch)
     both = forward
     if gate.network.module is not None:

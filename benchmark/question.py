@@ -95,11 +95,11 @@ class Task(Entry):
         """The hash of what the answer depends on: generator, weights and settings."""
         return digest(self.sample_set, code_of(self.function), self.function.__name__, self.headline, self.imputer)
 
-    def gate(self, batch_size: int) -> Gate:
+    def gate(self, batch_size: int = 0) -> Gate:
         """Return a fresh gate to the task's model."""
         return Gate(built(self.model), self.readout, batch_size)
 
-    def questions(self, split: str, size: int, batch_size: int = 64) -> Batch:
+    def questions(self, split: str, size: int, batch_size: int = 0) -> Batch:
         """Return samples with their truth; made once in a process, and the samples once for all tasks on them."""
         batch = _sampled(self.samples, self.model, self.readout, (split, size, batch_size))
         return replace(batch, truth=_truth(self, split, size, batch_size))

@@ -10,7 +10,7 @@ from .harness import Asked
 from .jobs import jobs_of, preview_key, run_jobs
 from .plan import Cell, plan
 from .provenance import provenance
-from .registry import Method, Metric, Part
+from .registry import TRUTH_WORDS, Method, Metric, Part
 from .results import Results
 from .store import Store, clean, write_atomic
 from .suite import Suite
@@ -23,7 +23,7 @@ Progress = Callable[[int, int, str], None]
 class How:
     """How a run is carried out; none of it changes a number."""
 
-    batch_size: int = 64
+    batch_size: int = 0
     workers: int = 1
     ray: str = ""
     timeout: float = 0.0
@@ -101,7 +101,7 @@ def _task_card(cell: Cell) -> dict[str, object]:
         "imputer": task.imputer,
         "samples": cell.size,
         "version": task.version,
-        "capability": task.gate(1).capability.__name__,
+        "capability": task.gate().capability.__name__,
         "model_card": dict(task.model.card),
         "preview": preview_key(task, cell.size),
     }
@@ -128,4 +128,6 @@ def _metric_card(metric: Asked) -> dict[str, object]:
     if not isinstance(part, Metric):
         raise TypeError(f"{part.name} is not a metric")
     better = dict(part.directions)
-    return {**_part_card(part), "settings": dict(metric.settings), "better": better, "reads": part.reads}
+    truth = sorted(TRUTH_WORDS.intersection(part.needs))
+    settings = dict(metric.settings)
+    return {**_part_card(part), "settings": settings, "better": better, "reads": part.reads, "truth": truth}

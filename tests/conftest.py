@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import settings
-
 from heatproof.benchmark.registry import PACKAGE, registries
+from hypothesis import settings
 
 torch.set_num_threads(1)
 settings.register_profile("shared", deadline=None)

@@ -71,17 +71,6 @@ def luck(_question: Question | None = None) -> State:
 
 
 @contextmanager
-def untouched(question: Question, *looks: Callable[[Question], State]) -> Iterator[None]:
-    """Demand that the work leaves what is looked at as it was."""
-    before = [look(question) for look in looks]
-    yield
-    for old, look in zip(before, looks, strict=True):
-        new = look(question)
-        changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        demand(not changed, f"{', '.join(changed[:3])} changed: leave everything as it was")
-
-
-@contextmanager
 def other_luck(seed: int) -> Iterator[None]:
     """Work with other global random states, and put them back."""
     states = np.random.get_state(), random.getstate()
@@ -94,6 +83,18 @@ def other_luck(seed: int) -> Iterator[None]:
     finally:
         np.random.set_state(states[0])
         random.setstate(states[1])
+
+
+@contextmanager
+def untouched(question: Question, *looks: Callable[[Question], State]) -> Iterator[None]:
+    """Demand that the work leaves what is looked at as it was."""
+    with other_luck(3):
+        before = [look(question) for look in looks]
+        yield
+        after = [look(question) for look in looks]
+    for old, new in zip(before, after, strict=True):
+        changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        demand(not changed, f"{', '.join(changed[:3])} changed: leave everything as it was")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ DISTRACTOR_UNITS = slice(len(PARTS), len(PARTS) + DISTRACTORS)
 def probabilities(predict: Predict, scenes: Scenes, keep: Tensor) -> Tensor:
     """The class probabilities (N, K) of the rendered scenes; `predict` maps images to logits."""
     images, _ = render(scenes, keep)
-    return torch.cat([predict(chunk) for chunk in images.split(100)]).softmax(1)
+    return torch.cat([predict(chunk) for chunk in torch.split(images, 100)]).softmax(1)
 
 
 def gate_accuracies(predict: Predict, scenes: Scenes) -> dict[str, float]:

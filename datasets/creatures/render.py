@@ -40,18 +40,19 @@ def render(scenes: Scenes, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
 
     A removed unit is not drawn, so what is behind it appears; a removed background is plain grey; the body is always
     drawn. The owner of a pixel is the front-most unit that covers at least half of it, as index in UNITS, or BODY.
-    Removing a unit changes no pixel outside its own coverage, which ends within one pixel of what it owns or would
-    own if nothing were in front of it.
+    Removing a unit changes no pixel outside its own coverage, which ends one pixel (a few at a sharp corner) from what
+    it owns or would own if nothing were in front of it.
     """
-    keep = scenes.present if keep is None else keep & scenes.present
+    keep = scenes.present if keep is None else keep
     if keep.shape != (len(scenes), len(UNITS)):
-        raise ValueError(f"keep has shape {tuple(keep.shape)}, expected {(len(scenes), len(UNITS))}")
+        raise ValueError(f"keep has shape {tuple(keep.shape)}, expected {(len(scenes), len(UNITS))}, one flag per unit")
+    keep = keep & scenes.present
     images = torch.empty(len(scenes), 3, SIZE * SIZE)
     owners = torch.empty(len(scenes), SIZE * SIZE, dtype=torch.int64)
     for start in range(0, len(scenes), CHUNK):
         rows = slice(start, start + CHUNK)
         composite(scenes[rows], keep[rows], images[rows], owners[rows])
-    return images.unflatten(2, (SIZE, SIZE)), owners.unflatten(1, (SIZE, SIZE))
+    return images.reshape(-1, 3, SIZE, SIZE), owners.reshape(-1, SIZE, SIZE)
 
 
 def composite(scenes: Scenes, keep: Tensor, images: Tensor, owners: Tensor) -> None:

@@ -92,15 +92,15 @@ class Draws:
         """Return (cosine, sine) pairs; the tangent of the half-angle is uniform: nothing transcendental to round."""
         tangent = self.uniform(*shape, low=-limit, high=limit)
         square = tangent * tangent
-        pairs: Floats = np.stack([1 - square, 2 * tangent], -1) / (1 + square)[..., None]
-        return pairs
+        return np.stack([1 - square, 2 * tangent], -1) / (1 + square)[..., None]
 
 
 def rgb(hue: Floats, saturation: Floats, value: Floats) -> Floats:
     """Colours from hue (in turns), saturation and value, along a new last axis."""
     sector = (np.array([5.0, 3.0, 1.0]) + 6 * hue[..., None]) % 6
     ramp = np.clip(np.minimum(sector, 4 - sector), 0, 1)
-    return value[..., None] * (1 - saturation[..., None] * ramp)
+    colors: Floats = value[..., None] * (1 - saturation[..., None] * ramp)
+    return colors
 
 
 def creature_colors(draws: Draws) -> Floats:
@@ -127,7 +127,8 @@ def distractor_positions(draws: Draws, position: Floats, scale: Floats) -> Float
     lean = draws.uniform(DISTRACTORS, 1, low=0.6, high=1.1)
     direction = corners[order] * np.concatenate([lean, np.ones_like(lean)], -1)
     touching = position[:, None] + direction * reach * 0.9
-    return np.where(draws.uniform(DISTRACTORS, 1) < TOUCHING, touching, free)
+    positions: Floats = np.where(draws.uniform(DISTRACTORS, 1) < TOUCHING, touching, free)
+    return positions
 
 
 def distractor_colors(draws: Draws) -> Floats:

@@ -61,7 +61,10 @@ def ranking(track: Track) -> alt.LayerChart:
     data = track.table.dropna(subset="score").reset_index(names="method")
     data["label"] = data["method"] + [f"  ({tier})" if isinstance(tier, str) else "" for tier in data["tier"]]
     place = alt.Y(
-        "label:N", sort=None, title=None, axis=alt.Axis(grid=False, ticks=False, domain=False, labelPadding=8)
+        "label:N",
+        sort=data["label"].tolist(),
+        title=None,
+        axis=alt.Axis(grid=False, ticks=False, domain=False, labelPadding=8),
     )
     scale = alt.Scale(nice=False, zero=False, domain=domain(data))
     base = alt.Chart(data).encode(
@@ -112,8 +115,9 @@ def quality_and_cost(track: Track) -> alt.LayerChart:
         color=alt.Color("role:N", scale=ROLES, legend=None), shape=alt.Shape("role:N", scale=SHAPES, legend=None)
     )
     names = base.mark_text(align="left", dx=9, dy=-7, fontSize=11, color=GREY).encode(text="method:N")
+    named = names.transform_filter("datum.role == 'entrant'")
     line = alt.Chart(pareto(data)).mark_line(interpolate="step-after", color=ORANGE, strokeWidth=2).encode(x=x, y=y)
-    return _styled(_references("y") + line + whiskers + dots + names, 380)
+    return _styled(_references("y") + line + whiskers + dots + named, 380)
 
 
 def _decades(most: float) -> list[float]:

@@ -18,6 +18,7 @@ from .tables import Findings
 Picture = npt.NDArray[np.float64]
 SIGNED, UNSIGNED = "RdBu_r", "Purples"
 LARGEST = 128
+GREY = 0.85
 CURVES = {"insertion": "insertion_curve", "deletion": "deletion_curve"}
 
 
@@ -153,6 +154,12 @@ class Drawer:
             return Shown(bars=bars(values))
         return self._saved(name, coloured(self._plane(values), signed))
 
+    def _picture(self, values: Tensor, signed: bool) -> Picture:
+        """A map's colours; plain grey where it is degenerate."""
+        if degenerate(values):
+            return np.full((*self._plane(values).shape, 3), GREY)
+        return coloured(self._plane(values), signed)
+
     def _plane(self, values: Tensor) -> Tensor:
         return _small(values.reshape(1, 1, *self.x.shape[2:]))[0, 0]
 
@@ -166,8 +173,7 @@ class Drawer:
         if not self.pictures:
             return ""
         columns = {"input": _images(self.x)} | {
-            name: [coloured(self._plane(row.nan_to_num()), signed[name]) for row in values.double()]
-            for name, values in kept.items()
+            name: [self._picture(row, signed[name]) for row in values.double()] for name, values in kept.items()
         }
         file = f"assets/maps-{self.number}.png"
         contact_sheet(columns, self.folder / file)

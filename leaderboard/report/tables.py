@@ -70,10 +70,11 @@ class Findings:
 
     @cached_property
     def tracks(self) -> tuple[Track, ...]:
-        """The rankings, the headline first; none where methods cannot be ranked."""
+        """The rankings, the headline first, those over the same tasks once; none where methods cannot be ranked."""
         if self.unranked:
             return ()
-        return tuple(_track(self, name, board) for name, board in self.standing.boards.items())
+        first = {tuple(self.standing.tasks(name)): name for name in reversed(self.standing.boards)}
+        return tuple(_track(self, name, self.standing.boards[name]) for name in reversed(first.values()))
 
     @cached_property
     def tasks(self) -> pd.DataFrame:
@@ -137,6 +138,11 @@ class Findings:
         chosen = self.means[(self.means["metric"] == metric) & (self.means["score"] == score)]
         rows = ({str(name): value for name, value in row.items()} for row in chosen.to_dict("records"))
         return {(row["method"], row["task"]): row for row in rows}
+
+    def scored(self, metric: str, score: str) -> list[str]:
+        """The tasks on which some method has a value of a score."""
+        known = {task for (_, task), row in self.values(metric, score).items() if row["n"]}
+        return [task for task in self.results.manifest["tasks"] if task in known]
 
     def sees_truth(self, metric: str) -> bool:
         """Whether a metric is handed the truth; one that is not is a proxy."""

@@ -62,7 +62,7 @@ def interval(row: Mapping[str, float]) -> str:
 
 def value(row: Mapping[str, float]) -> str:
     """Write a mean with the half width of its interval, with digits that fit both."""
-    digits = 2 if math.isnan(row["half"]) or row["half"] >= 0.01 else 3
+    digits = 3 if 0 < row["half"] < 0.01 else 2
     plus = "" if math.isnan(row["half"]) else f" ± {number(row['half'], digits)}"
     return number(row["mean"], digits) + plus
 

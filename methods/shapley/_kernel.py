@@ -1,6 +1,5 @@
 """The Shapley kernel: coalitions to ask about, and the regression that turns their worth into values."""
 
-from collections.abc import Sequence
 from math import comb
 
 import torch
@@ -34,14 +33,14 @@ def coalitions(rng: Rng, units: int, budget: int) -> tuple[Tensor, Tensor]:
     return torch.cat([half, ~half], 1), torch.ones(2 * drawn, dtype=torch.float64)
 
 
-def constrained_least_squares(present: Tensor, weight: Tensor, worth: Sequence[Tensor], total: Tensor) -> Tensor:
-    """Return the values (N, U) that fit the coalitions' worth best among those that add up to the total (N,)."""
+def constrained_least_squares(present: Tensor, weight: Tensor, worth: Tensor, total: Tensor) -> Tensor:
+    """Return the values (N, U) that fit the coalitions' worth (N, M) best among those that add up to the total (N,)."""
     if present.shape[2] == 1:
         return total[:, None]
     design = present.double()
     weighted = (design * weight[:, None]).transpose(1, 2)
     inverse: Tensor = torch.linalg.pinv(weighted @ design, hermitian=True)
-    free = (inverse @ (weighted @ torch.stack(list(worth), 1).double()[:, :, None]))[:, :, 0]
+    free = (inverse @ (weighted @ worth.double()[:, :, None]))[:, :, 0]
     toward = inverse.sum(2)
     missing: Tensor = (total - free.sum(1)) / toward.sum(1)
     return free + toward * missing[:, None]

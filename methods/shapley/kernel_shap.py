@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ...benchmark import BlackBox, Rng, at_elements, impute, method, unit_count
+from ...benchmark import BlackBox, Rng, method, subset_scores, unit_count
 from ._kernel import coalitions, constrained_least_squares, evaluations
 
 
@@ -13,6 +13,5 @@ def kernel_shap(
     """Shapley values of the units by weighted least squares over `budget` coalitions; exact where all of them fit."""
     present, weight = coalitions(rng, unit_count(units), budget)
     empty, full = model.score(baseline, target), model.score(x, target)
-    kept = (at_elements(present[:, i], units).bool() for i in range(present.shape[1]))
-    worth = [model.score(impute(x, baseline, mask), target) - empty for mask in kept]
+    worth = subset_scores(model, x, target, baseline, units, present) - empty[:, None]
     return constrained_least_squares(present, weight, worth, full - empty)

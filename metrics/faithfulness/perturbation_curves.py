@@ -9,12 +9,11 @@ from ...benchmark import (
     Rng,
     area,
     areas,
-    at_elements,
     confidence_normalised,
     descending,
-    impute,
     metric,
     per_unit,
+    subset_scores,
     tied_share,
     unit_count,
 )
@@ -29,7 +28,17 @@ BETTER: dict[str, Better] = {
 }
 
 
-@metric(better=BETTER, paper="arXiv:1806.07421", passes=lambda steps, units: (2 * min(steps, units), 0))
+def cut_count(units: int, steps: int) -> int:
+    """Return into how many pieces the units are cut: at most `steps`.
+
+    An odd number of units is cut an odd number of times, or the middle cut would lie off the middle, and inserting in
+    one order would not be deleting in the reverse one.
+    """
+    count = min(steps, units)
+    return count - (units % 2 > count % 2)
+
+
+@metric(better=BETTER, paper="arXiv:1806.07421", passes=lambda steps, units: (2 * cut_count(units, steps), 0))
 def perturbation_curves(
     model: BlackBox,
     x: Tensor,
@@ -47,25 +56,26 @@ def perturbation_curves(
     is the exact share of the area that was inserted or removed. In `relevance_gain` (insertion - deletion, the
     symmetric relevance gain of Blücher et al. 2024) a random order cancels. The curves are kept beside the areas.
     """
-    relevance = per_unit(attribution, units)
-    place = at_elements(descending(relevance / areas(units), rng).argsort(1), units)
-    cuts = _cuts(unit_count(units), steps)
+    size = areas(units)
+    density = per_unit(attribution, units) / size
+    place = descending(density, rng).argsort(1)
+    top = torch.stack([place < cut for cut in _cuts(unit_count(units), steps)], 1)
     empty, full = model.score(baseline, target), model.score(x, target)
-    between = [place < cut for cut in cuts[1:-1]]
-    inserted = [model.score(impute(x, baseline, top), target) for top in between]
-    deleted = [model.score(impute(x, baseline, ~top), target) for top in between]
+    inserted, deleted = (
+        subset_scores(model, x, target, baseline, units, kept) for kept in (top[:, 1:-1], ~top[:, 1:-1])
+    )
     curves = {
-        "insertion": torch.stack([empty, *inserted, full], 1),
-        "deletion": torch.stack([full, *deleted, empty], 1),
+        "insertion": torch.cat([empty[:, None], inserted, full[:, None]], 1),
+        "deletion": torch.cat([full[:, None], deleted, empty[:, None]], 1),
     }
-    fraction = torch.stack([(place < cut).double().mean(1) for cut in cuts], 1)
+    fraction = (top * size[:, None]).sum(2) / size.sum(1, keepdim=True).double()
     below = {name: area(fraction, curve) for name, curve in curves.items()}
     rescaled = {name: confidence_normalised(curve, full, empty) for name, curve in curves.items()}
     return {
         **below,
         **{f"{name}_normalised": area(fraction, curve) for name, curve in rescaled.items()},
         "relevance_gain": below["insertion"] - below["deletion"],
-        "tied_units": tied_share(relevance),
+        "tied_units": tied_share(density),
         "fraction": fraction,
         **{f"{name}_curve": curve for name, curve in curves.items()},
     }
@@ -73,5 +83,5 @@ def perturbation_curves(
 
 def _cuts(units: int, steps: int) -> list[int]:
     """Return how many units are in at each point of a curve, both ends included."""
-    count = min(steps, units)
+    count = cut_count(units, steps)
     return [round(units * step / count) for step in range(count + 1)]

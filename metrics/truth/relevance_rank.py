@@ -16,5 +16,6 @@ def relevance_rank(attribution: Tensor, truth: Tensor, impossible: Tensor) -> Te
     k = truth.sum(1, keepdim=True)
     least = asked.sort(1, descending=True).values.gather(1, (k - 1).clamp(min=0))
     above, tied = asked > least, asked == least
-    open_places = k[:, 0] - above.sum(1)
-    return ((above & truth).sum(1) + open_places * (tied & truth).sum(1) / tied.sum(1)) / k[:, 0].double()
+    places, count = k[:, 0] - above.sum(1), tied.sum(1)
+    hits = (above & truth).sum(1) * count + places * (tied & truth).sum(1)
+    return hits / (count * k[:, 0]).double()

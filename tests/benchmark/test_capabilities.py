@@ -6,8 +6,6 @@ from types import ModuleType
 
 import pytest
 import torch
-from torch import Tensor, nn
-
 from heatproof.benchmark import (
     Batch,
     BlackBox,
@@ -23,6 +21,7 @@ from heatproof.benchmark import (
 )
 from heatproof.benchmark.capabilities import LADDER, View, includes, members, require
 from heatproof.benchmark.harness import Asked, explain
+from torch import Tensor, nn
 
 ANSWERS = {
     BlackBox: {"score"},
@@ -175,7 +174,9 @@ def test_nothing_that_a_method_receives_leads_to_the_truth(capability: type) -> 
     assert not [item for item in SEEN if id(item) in hidden or isinstance(item, (Truth, Batch))]
     effect = samples.truth.effect
     assert effect is not None
-    tensors = [item for item in SEEN if isinstance(item, Tensor) and item.numel() and item.shape[1:] == effect.shape[1:]]
+    tensors = [
+        item for item in SEEN if isinstance(item, Tensor) and item.numel() and item.shape[1:] == effect.shape[1:]
+    ]
     assert not [item for item in tensors if item.is_floating_point() and bool((item == 0.123).all())]
 
 

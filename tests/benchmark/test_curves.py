@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from numpy import trapezoid
-
 from heatproof.benchmark import area, confidence_normalised
+from numpy import trapezoid
 
 
 def test_the_area_below_a_line_is_exact_whatever_the_steps() -> None:

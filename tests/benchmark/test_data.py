@@ -4,7 +4,6 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 import torch
-
 from heatproof.benchmark import Batch, Cost, Record, Truth
 
 

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import torch
-from torch import Tensor, nn
-
 from heatproof.benchmark import (
     Batch,
     BlackBox,
@@ -20,6 +18,7 @@ from heatproof.benchmark import (
     streams,
 )
 from heatproof.benchmark.harness import Asked, explain, score
+from torch import Tensor, nn
 
 N, D = 5, 4
 
@@ -121,7 +120,8 @@ def test_metrics_see_masks_over_elements_and_effects_over_parts() -> None:
         return attribution.sum(1)
 
     judged(look, torch.ones(N, D))
-    attribution, truth, effect, parts, rival = seen[:5]
+    assert seen[0].tolist() == [[1, 1, 1, 1]] * 2
+    truth, effect, parts, rival = seen[1:5]
     assert truth.tolist() == [[True, True, False, False]] * 2
     assert truth.dtype == torch.bool
     assert effect.tolist() == [[1, 1]] * 2

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 
-import pytest
-
 import heatproof
+import pytest
 from heatproof.benchmark import Gate, Method, identity
 from heatproof.benchmark.identity import code_of, digest
 from heatproof.benchmark.registry import import_file
@@ -131,9 +130,7 @@ def test_an_edited_file_counts_in_the_same_process(tmp_path: Path) -> None:
     assert hashes[0] != hashes[1]
 
 
-def test_what_a_file_uses_of_the_package_counts(
-    package: Callable[[dict[str, str]], Path], tmp_path: Path
-) -> None:
+def test_what_a_file_uses_of_the_package_counts(package: Callable[[dict[str, str]], Path], tmp_path: Path) -> None:
     """Otherwise an attribution that rests on a changed kernel would be taken from the store."""
     path = tmp_path / "uses_the_package.py"
     path.write_text("from heatproof.identity_test.helper import strength\n" + FILE.format("strength()"))
@@ -155,6 +152,7 @@ def test_a_function_without_a_file_has_a_hash_of_its_code() -> None:
     assert code_of(made(1)) != code_of(made(2))
 
 
+@pytest.mark.slow
 def test_a_hash_is_the_same_in_every_process() -> None:
     imports = "from heatproof.benchmark import Gate; from heatproof.benchmark.identity import code_of, digest"
     code = f"{imports}; print(code_of(Gate), digest({{'b': 1, 'a': (2.5,)}}))"

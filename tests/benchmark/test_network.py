@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
-
 from heatproof.benchmark import Network
+from torch import Tensor, nn
 
 
 class Bare(nn.Module):

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from heatproof.benchmark import Rng, seed_of, streams
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 from torch import Tensor
-
-from heatproof.benchmark import Rng, seed_of, streams
 
 DRAWS: dict[str, Callable[[Rng], Tensor]] = {
     "normal": lambda rng: rng.normal(3, 2),
@@ -52,6 +51,7 @@ def test_seed_part_and_repeat_each_change_the_draw(other: tuple[object, ...]) ->
     assert (first[0] != first[1]).all()
 
 
+@pytest.mark.slow
 def test_a_seed_is_the_same_in_every_process() -> None:
     code = "from heatproof.benchmark import seed_of; print(seed_of(0, 'random', 3, 'sample-1'))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -12,7 +12,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import torch
-
 from heatproof.benchmark import Batch, Cost, Record
 from heatproof.benchmark.store import Maps, Store, clean, read_pack, write_atomic, write_pack
 
@@ -188,7 +187,9 @@ def test_a_full_disk_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.Mon
                 Path, "open", lambda path, mode="r", *rest: (real(path, mode).close(), Full())[1] if "w" in mode else 1
             )
         else:
-            patched.setattr(*{"open": (Path, "open"), "fsync": (os, "fsync"), "replace": (Path, "replace")}[where], full)
+            patched.setattr(
+                *{"open": (Path, "open"), "fsync": (os, "fsync"), "replace": (Path, "replace")}[where], full
+            )
         for key in (KEY, "cd" * 16):
             with pytest.raises(OSError, match="No space left"):
                 store.put_record(key, record(reason="newer"))

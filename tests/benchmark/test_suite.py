@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from heatproof.benchmark import UnknownName
 from heatproof.benchmark.suite import find_suite, read_suite
 

@@ -2,10 +2,6 @@
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from torch import Tensor
-
 from heatproof.benchmark import (
     areas,
     at_elements,
@@ -19,6 +15,9 @@ from heatproof.benchmark import (
     unit_count,
 )
 from heatproof.benchmark.units import to_elements
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
 
 
 @st.composite

@@ -5,8 +5,6 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-
 from heatproof.benchmark import (
     Batch,
     BlackBox,
@@ -22,6 +20,7 @@ from heatproof.benchmark import (
     model,
     task,
 )
+from torch import Tensor, nn
 
 COLUMNS = 6
 

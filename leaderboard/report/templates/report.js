@@ -2,14 +2,14 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-// Tables -----------------------------------------------------------------------------------------------------------
+// Tables
 window.tables?.then(({ default: DataTable }) => {
   for (const table of document.querySelectorAll("table.sortable"))
     new DataTable(table, { paging: false, searching: false, info: false, order: [], autoWidth: false });
   document.documentElement.dataset.tables = "ready";
 });
 
-// Charts -----------------------------------------------------------------------------------------------------------
+// Charts
 const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function theme() {
@@ -38,7 +38,7 @@ async function drawAll() {
 if (window.vegaEmbed) drawAll();
 dark.addEventListener("change", drawAll);
 
-// Maps -------------------------------------------------------------------------------------------------------------
+// Maps
 const dialog = document.getElementById("map");
 let open = null;
 
@@ -102,7 +102,7 @@ dialog.addEventListener("click", (event) => {
 dialog.addEventListener("close", () => open?.focus());
 for (const button of document.querySelectorAll("button.cell")) button.addEventListener("click", () => show(button));
 
-// Copying ----------------------------------------------------------------------------------------------------------
+// Copying
 for (const button of document.querySelectorAll("button.copy"))
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.of).textContent);

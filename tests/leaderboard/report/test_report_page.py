@@ -205,6 +205,7 @@ def test_figures_for_papers_are_there(report: Path) -> None:
     assert (report / "assets/maps-1.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_failing_figure_leaves_a_note(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("no <ink>")
@@ -217,7 +218,28 @@ def test_a_failing_figure_leaves_a_note(results: Results, tmp_path: Path, monkey
     assert "kernel_shap" in text
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_finished_says_so(results: Results, tmp_path: Path) -> None:
     cells = [*results.manifest["cells"], ["columns", "gradient", "sparseness", 7, "absent", "absent", ""]]
     text = write_report(replace(results, manifest={**results.manifest, "cells": cells}), tmp_path, ["html"])
     assert "1 cell of this run has no outcome yet" in text.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_run_without_maps_still_has_its_numbers(run_folder: Path, tmp_path: Path) -> None:
+    results = Results.read(run_folder)
+    tasks = {name: {**card, "preview": "ab" * 32} for name, card in results.manifest["tasks"].items()}
+    cells = [[*cell[:5], "cd" * 32, cell[6]] for cell in results.manifest["cells"]]
+    bare = replace(results, manifest={**results.manifest, "tasks": tasks, "cells": cells})
+    text = write_report(bare, tmp_path, ["html"]).read_text(encoding="utf-8")
+    assert "This run kept no samples to show" in text
+    assert "No map is zero, constant or not finite" in text
+    assert "0.84" in text
+
+
+def test_a_degenerate_map_is_grey_in_the_picture_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, list[np.ndarray]] = {}
+    monkeypatch.setattr(heatmaps, "contact_sheet", lambda columns, _path: drawn.update(columns))
+    values = torch.stack([torch.arange(16.0), torch.full((16,), 3.0), torch.full((16,), torch.nan)])
+    heatmaps.Drawer(tmp_path, 1, torch.rand(3, 3, 4, 4)).sheet({"m": values}, {"m": True})
+    assert [bool((picture == heatmaps.GREY).all()) for picture in drawn["m"]] == [False, True, True]

@@ -22,9 +22,11 @@ def findings(results: Results) -> Findings:
 def raw(results: Results, **place: str) -> dict[str, float]:
     """The values of one cell by sample, seeds averaged, by a loop."""
     found: dict[str, list[float]] = {}
-    for row in results.scores.to_dict("records"):
-        if row["status"] == "ok" and all(row[word] == wanted for word, wanted in place.items()):
-            found.setdefault(row["sample"], []).append(row["value"])
+    scores = results.scores
+    for word, wanted in {**place, "status": "ok"}.items():
+        scores = scores[scores[word] == wanted]
+    for sample, value in zip(scores["sample"], scores["value"], strict=True):
+        found.setdefault(sample, []).append(value)
     return {sample: float(np.nanmean(values)) for sample, values in found.items() if not np.isnan(values).all()}
 
 
@@ -146,6 +148,21 @@ def test_degenerate_maps_of_a_run(findings: Findings) -> None:
 def test_tasks_on_the_same_samples_are_shown_together(findings: Findings) -> None:
     assert [len(group) for group in findings.sample_sets] == [9, 3, 2]
     assert sum(findings.sample_sets, ()) == tuple(findings.results.manifest["tasks"])
+
+
+def test_a_task_without_any_value_is_not_among_the_scored(results: Results) -> None:
+    found = Findings(replace(results))
+    table = found.means
+    table.loc[(table["task"] == "columns") & (table["score"] == "sparseness"), "n"] = 0
+    assert found.scored("sparseness", "sparseness") == [t for t in results.manifest["tasks"] if t != "columns"]
+    assert found.scored("perturbation_curves", "insertion") == [*results.manifest["tasks"]]
+
+
+def test_rankings_over_the_same_tasks_are_shown_once(results: Results) -> None:
+    cards = {name: {**card, "capability": "Layered"} for name, card in results.manifest["tasks"].items()}
+    same = Findings(replace(results, manifest={**results.manifest, "tasks": cards}))
+    assert [*same.standing.boards] == ["differentiable", "black box", "layered"]
+    assert [track.name for track in same.tracks] == ["differentiable"]
 
 
 def test_a_metric_is_a_proxy_unless_it_sees_the_truth(findings: Findings) -> None:

@@ -56,10 +56,8 @@ def test_json_round_trips_and_has_no_nan(results: Results, report: Path) -> None
 
 
 def test_plain_knows_what_json_does_not() -> None:
-    assert plain({1: (math.nan, math.inf, 0.5), "a": [True, None, "x"]}) == {
-        "1": [None, None, 0.5],
-        "a": [True, None, "x"],
-    }
+    given = {1: (math.nan, math.inf, 0.5), "a": [True, None, "x"]}
+    assert plain(given) == {"1": [None, None, 0.5], "a": [True, None, "x"]}
 
 
 def latex_rows(report: Path) -> list[list[str]]:
@@ -97,7 +95,8 @@ def test_latex_is_well_formed_and_cites_what_the_bibliography_has(report: Path) 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles(report: Path, tmp_path: Path) -> None:
-    source = rf"\documentclass{{article}}\usepackage[T1]{{fontenc}}\usepackage{{booktabs}}\begin{{document}}\input{{{report / 'board.tex'}}}\end{{document}}"
+    head = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs}"
+    source = head + rf"\begin{{document}}\input{{{report / 'board.tex'}}}\end{{document}}"
     (tmp_path / "main.tex").write_text(source, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -111,6 +110,8 @@ def test_markdown_tables_are_rectangular_and_name_everything(report: Path, names
     for block in blocks:
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(widths) == 1
+        assert block.splitlines()[1].startswith("|:--|")
+        assert len(block.splitlines()) > 2
     for name in (*names["methods"], *names["tasks"], *names["metrics"], *names["hostile"]):
         assert words.markdown(name) in source
     assert "<" not in source.replace("\\<", "")
@@ -138,6 +139,8 @@ def test_words() -> None:
     assert words.passes(12345.0) == "12 345"
     assert words.passes(2.5) == "2.5"
     assert words.value({"mean": 0.1234, "half": 0.0012}) == "0.123 ± 0.001"
+    assert words.value({"mean": 1.0, "half": 0.0}) == "1.00 ± 0.00"
+    assert words.value({"mean": 0.5, "half": math.nan}) == "0.50"
     assert words.named(["a", "b", "c"], 2) == "a, b and 1 more"
 
 

@@ -1,0 +1,104 @@
+"""What no score may depend on, on a nonlinear model with uneven units: scale, batch mates, order, batch size."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+from heatproof.benchmark import Batch, metrics
+from heatproof.benchmark.checks._questions import Question
+from heatproof.benchmark.harness import Asked, score
+from heatproof.benchmark.registry import Method
+from torch import Tensor
+
+NAMES = list(metrics)
+FREE = [name for name in NAMES if metrics[name].scale_free]
+
+
+def half(x: Tensor, target: Tensor, *, factor: float = 1.0) -> Tensor:
+    """A map that depends on the target, for metrics that explain again."""
+    return factor * (x * (1 + target).reshape(-1, 1, 1, 1)).sin().sum(1).flatten(1)
+
+
+def ask(name: str, question: Question, maps: Tensor, factor: float = 1.0) -> dict[str, Tensor]:
+    again = Asked(Method(half), {"factor": factor})
+    return score(Asked(metrics[name], {}), question.gate, question.batch, maps, again)[0]
+
+
+def same(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> None:
+    assert left.keys() == right.keys()
+    for name in left:
+        torch.testing.assert_close(left[name], right[name], rtol=1e-5, atol=1e-9, equal_nan=True, msg=name)
+
+
+def picked(question: Question, index: list[int]) -> Question:
+    batch, rows = question.batch, torch.tensor(index)
+    x, target, units, baseline = (part[rows] for part in (batch.x, batch.target, batch.units, batch.baseline))
+    truth = None if batch.truth is None else batch.truth[rows]
+    return replace(question, batch=Batch(tuple(batch.ids[i] for i in index), x, target, units, baseline, truth))
+
+
+@pytest.mark.parametrize("factor", [1e-12, 1e-6, 3.0, 1e6, 1e12])
+@pytest.mark.parametrize("name", FREE)
+def test_scale(name: str, factor: float, uneven: Question, maps: Tensor) -> None:
+    same(ask(name, uneven, factor * maps, factor), ask(name, uneven, maps))
+
+
+@pytest.mark.parametrize("factor", [1e-12, 1e12])
+@pytest.mark.parametrize("name", FREE)
+def test_scale_of_a_constant_map_as_it_is_stored(name: str, factor: float, uneven: Question, maps: Tensor) -> None:
+    ones = torch.ones_like(maps)
+    same(ask(name, uneven, (factor * ones).float().double(), factor), ask(name, uneven, ones))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not metrics[name].scale_free])
+def test_scale_counts_where_that_is_declared(name: str, uneven: Question, maps: Tensor) -> None:
+    assert not torch.allclose(ask(name, uneven, 10 * maps)[name], ask(name, uneven, maps)[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_order_batch_mates_and_batch_size(name: str, uneven: Question, maps: Tensor) -> None:
+    together = ask(name, uneven, maps)
+    for index in ([3], [7, 2], [7, 6, 5, 4, 3, 2, 1, 0]):
+        part = ask(name, picked(uneven, index), maps[index])
+        same(part, {key: values[index] for key, values in together.items()})
+    for size in (1, 3, 100):
+        same(ask(name, uneven.sized(size), maps), together)
+
+
+@pytest.mark.parametrize("kind", ["zero", "constant", "nan", "infinite", "minus_infinite", "huge_mate"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_degenerate_map_is_nan_or_finite_and_leaves_the_others_alone(
+    name: str, kind: str, uneven: Question, maps: Tensor
+) -> None:
+    plain, spoilt = ask(name, uneven, maps), maps.clone()
+    if kind == "zero":
+        spoilt[2] = 0.0
+    elif kind == "constant":
+        spoilt[2] = 4.0
+    elif kind == "huge_mate":
+        spoilt[2] *= 1e30
+    else:
+        spoilt[2, 5] = {"nan": torch.nan, "infinite": torch.inf, "minus_infinite": -torch.inf}[kind]
+    found = ask(name, uneven, spoilt)
+    for key, values in found.items():
+        assert not values[2].isinf().any(), key
+        assert kind not in ("nan", "infinite", "minus_infinite") or values[2].isnan().all(), key
+    rest = [0, 1, 3, 4, 5, 6, 7]
+    same({key: found[key][rest] for key in found}, {key: plain[key][rest] for key in plain})
+
+
+UNDEFINED = {
+    "zero": {"relevance_mass", "effect_correlation", "effect_cosine", "effect_contrast", "sparseness"},
+    "constant": set(),
+}
+"""What a map cannot be scored on, by kind; a constant map is uneven over uneven units, and so has its rank."""
+
+
+@pytest.mark.parametrize("kind", UNDEFINED)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_undefined_is_nan_and_what_is_not_is_not(name: str, kind: str, uneven: Question, maps: Tensor) -> None:
+    flat = torch.full_like(maps, 0.0 if kind == "zero" else 2.0)
+    found = ask(name, uneven, flat)
+    for key in metrics[name].directions:
+        assert found[key].isnan().all() == (name in UNDEFINED[kind]), key

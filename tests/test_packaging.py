@@ -1,0 +1,54 @@
+"""The package is what the tree is."""
+
+import tomllib
+import warnings
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OUTSIDE = {"tests", "docs", "build", "dist", "runs", "report"}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def sources() -> list[Path]:
+    """Return the package's Python files, relative to the root."""
+    files = (path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
+    return [file for file in files if file.parts[0] not in OUTSIDE and not file.parts[0].startswith(".")]
+
+
+def test_every_folder_of_the_package_is_listed() -> None:
+    folders = {".".join(["heatproof", *file.parent.parts]) for file in sources()}
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == folders
+
+
+def test_the_list_is_sorted_and_says_nothing_twice() -> None:
+    listed = PROJECT["tool"]["setuptools"]["packages"]
+    assert listed == sorted(set(listed))
+
+
+def test_every_folder_of_the_package_says_what_it_is() -> None:
+    for folder in {file.parent for file in sources()}:
+        assert (ROOT / folder / "__init__.py").read_text(encoding="utf-8").startswith('"""'), folder
+
+
+def test_files_that_are_no_code_are_listed_too() -> None:
+    """What the code reads at run time must be in a wheel: weights, suites, templates."""
+    data = PROJECT["tool"]["setuptools"].get("package-data", {})
+    listed = {
+        file for package, patterns in data.items() for pattern in patterns for file in _matching(package, pattern)
+    }
+    kinds = {".toml", ".safetensors", ".parquet", ".j2", ".jinja", ".html", ".css", ".js", ".typed"}
+    folders = {file.parts[0] for file in sources() if len(file.parts) > 1}
+    needed = {path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in kinds}
+    assert not {str(path.relative_to(ROOT)) for path in needed - listed}
+
+
+def _matching(package: str, pattern: str) -> list[Path]:
+    return list(ROOT.joinpath(*package.split(".")[1:]).glob(pattern))
+
+
+def test_warnings_are_errors() -> None:
+    assert PROJECT["tool"]["pytest"]["ini_options"]["filterwarnings"][0] == "error"
+    with pytest.raises(UserWarning, match="as an error"):
+        warnings.warn("as an error", stacklevel=1)
