@@ -1,5 +1,6 @@
 """Two small timm networks that tell the creatures apart, and how they are trained."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -8,11 +9,13 @@ from typing import Final
 import torch
 from torch import nn
 
-from ._torchvision import ConvStem, HybridEmbed, timm
-from .training import Batches, Progress, Recipe, train
-from .weights import load_weights, save_weights
+from ..benchmark import Network, model, sources
+from .adapters import Pixels, adapt
+from .training import Recipe, train
+from .weights import card_of, load_weights, save_weights
 
 CLASSES: Final = 10
+EXAMPLE: Final = torch.zeros(1, 3, 64, 64)
 
 RECIPES: Final = {
     "creatures_resnet": Recipe(steps=2800, size=128, lr=3e-3),
@@ -20,19 +23,23 @@ RECIPES: Final = {
 }
 
 
-def creatures_resnet() -> nn.Module:
-    """A ten-layer residual network for 64 x 64 pixels, untrained."""
+def resnet() -> nn.Module:
+    """Return the residual network, untrained."""
+    from ._torchvision import timm
+
     return timm.create_model(
         "resnet10t", pretrained=False, num_classes=CLASSES, stem_width=12, channels=(24, 48, 96, 160)
     )
 
 
-def creatures_vit() -> nn.Module:
-    """A vision transformer with a class token and 8 x 8 tokens for 64 x 64 pixels, untrained.
+def vit() -> nn.Module:
+    """Return the vision transformer, untrained.
 
     Three small convolutions make the tokens (arXiv:2106.14881): after 1800 steps the training loss is 0.64, with a
     linear patch embedding it was 1.75.
     """
+    from ._torchvision import ConvStem, HybridEmbed, timm
+
     stem = ConvStem(channels=(24, 48, 96), act_layer=nn.GELU)
     return timm.create_model(
         "vit_tiny_patch16_224",
@@ -48,32 +55,41 @@ def creatures_vit() -> nn.Module:
     )
 
 
-ARCHITECTURES: Final = {build.__name__: build for build in (creatures_resnet, creatures_vit)}
+UNTRAINED: Final = {"creatures_resnet": resnet, "creatures_vit": vit}
 
 
-def architecture(name: str) -> Callable[[], nn.Module]:
-    """Return the function that builds the named network."""
-    if name not in ARCHITECTURES:
-        raise ValueError(f"{name!r} is no creature network, expected one of {sorted(ARCHITECTURES)}")
-    return ARCHITECTURES[name]
-
-
-def train_creatures(name: str, batches: Batches, progress: Progress | None = None) -> nn.Module:
-    """Build and train the named network on the creatures' training batches, deterministically."""
-    build, recipe = architecture(name), RECIPES[name]
+def train_creatures(name: str, progress: Callable[[str], None]) -> Mapping[str, object]:
+    """Train the named network from its seed, examine it, write its weights, and return their card."""
+    recipe, start = RECIPES[name], time.monotonic()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        network = build()
-    return train(network, batches, recipe, progress)
+        network = UNTRAINED[name]()
+
+    def report(step: int, steps: int, loss: float) -> None:
+        if step % 100 == 0:
+            progress(f"step {step} of {steps}: loss {loss:.3f}")
+
+    trained = train(network, sources["creature_batch"].function, recipe, report)
+    facts = {
+        **sources["creature_accuracies"].function(trained),
+        "parameters": sum(parameter.numel() for parameter in trained.parameters()),
+        "recipe": asdict(recipe),
+        "minutes": round((time.monotonic() - start) / 60, 1),
+    }
+    return save_weights(trained, name, facts)
 
 
-def save_creatures(name: str, network: nn.Module, facts: Mapping[str, float]) -> None:
-    """Write the weights with a card that holds the measured facts, the size and the recipe."""
-    size = sum(parameter.numel() for parameter in network.parameters())
-    recipe = RECIPES[name]
-    save_weights(network, name, {**facts, "parameters": size, "recipe": asdict(recipe), "seed": recipe.seed})
+def _ready(name: str) -> Network:
+    return adapt(load_weights(UNTRAINED[name](), name).eval(), preprocess=Pixels(), example=EXAMPLE)
 
 
-def load_creatures(name: str) -> nn.Module:
-    """Return the named network with its committed weights, in evaluation mode."""
-    return load_weights(architecture(name)(), name).eval()
+@model(train=partial(train_creatures, "creatures_resnet"), card=card_of("creatures_resnet"))
+def creatures_resnet() -> Network:
+    """A ten-layer residual network on creatures, 64 x 64 pixels."""
+    return _ready("creatures_resnet")
+
+
+@model(train=partial(train_creatures, "creatures_vit"), card=card_of("creatures_vit"))
+def creatures_vit() -> Network:
+    """A three-block vision transformer with a class token and 8 x 8 tokens on creatures, 64 x 64 pixels."""
+    return _ready("creatures_vit")

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, cast
+from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..capabilities import BlackBox, members
+from ..capabilities import BlackBox
 from ..data import Cost
 from ..errors import Refused
 from ..gate import Gate
@@ -202,31 +202,33 @@ def permission(subject: Subject) -> str:
     if wanted is None:
         raise Refused("it asks nothing of the model")
     _ = subject.maps
-    sealed = cast(Gate, Sealed(question.gate, wanted))
-    maps = explain(Asked(subject.method, subject.settings), sealed, question.batch)[0]
+    try:
+        maps = explain(Asked(subject.method, subject.settings), Sealed(question.gate, wanted), question.batch)[0]
+    except Refused as no:
+        raise Broken(f"it declares `model: {wanted.__name__}` and asks for more: {no}") from no
     demand(maps.equal(subject.maps), f"the maps change when the model is no more than {wanted.__name__}")
     return ""
 
 
-class Sealed:
-    """A gate that answers one capability and nothing else; where that is BlackBox, autograd ends at its scores."""
+class Sealed(Gate):
+    """A gate that answers one capability and no more; where that is BlackBox, autograd ends at its scores."""
 
-    def __init__(self, gate: Gate, capability: type) -> None:
-        own = gate.metered()
-        self.capability, self.batch_size, self.meter = capability, own.batch_size, own.meter
-        for name in members(capability):
-            vars(self)[name] = _passed_on(own, name)
-        if capability is BlackBox:
-            vars(self)["score"] = lambda x, target: own.score(x.detach(), target)
+    def __init__(self, gate: Gate, wanted: type) -> None:
+        super().__init__(gate.network, gate.readout, gate.batch_size)
+        self.wanted = wanted
+
+    @property
+    def capability(self) -> type:
+        """What was asked for, although the network could answer more."""
+        return self.wanted
 
     def metered(self) -> "Sealed":
-        """Return itself: nobody reads its bill."""
-        return self
+        """Return the same gate with a bill of its own."""
+        return Sealed(self, self.wanted)
 
-
-def _passed_on(gate: Gate, name: str) -> object:
-    value = getattr(gate, name)
-    return value if isinstance(value, nn.Module) else lambda *words, **names: value(*words, **names)
+    def score(self, x: Tensor, target: Tensor) -> Tensor:
+        """Return the readout of the target output, (N,)."""
+        return super().score(x.detach() if self.wanted is BlackBox else x, target)
 
 
 def target(subject: Subject) -> str:

@@ -3,7 +3,7 @@
 from .code import CLASSES, CODE, PARTS, VARIANTS, posterior
 from .render import render
 from .scenes import BODY, DISTRACTORS, SIZE, UNITS, Scenes, sample_scenes
-from .training import training_batch, training_keep
+from .training import creature_batch, training_keep
 
 __all__ = [
     "BODY",
@@ -15,9 +15,9 @@ __all__ = [
     "UNITS",
     "VARIANTS",
     "Scenes",
+    "creature_batch",
     "posterior",
     "render",
     "sample_scenes",
-    "training_batch",
     "training_keep",
 ]

@@ -6,12 +6,14 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from .code import PARTS
+from ...benchmark import training_data
+from .code import CLASSES, PARTS
 from .render import render
-from .scenes import DISTRACTORS, UNITS, Scenes
+from .scenes import DISTRACTORS, UNITS, Scenes, sample_scenes
 
 Predict: TypeAlias = Callable[[Tensor], Tensor]
 
+EXAM_SEED = 103
 PART_UNITS = slice(0, len(PARTS))
 DISTRACTOR_UNITS = slice(len(PARTS), len(PARTS) + DISTRACTORS)
 
@@ -29,7 +31,7 @@ def gate_accuracies(predict: Predict, scenes: Scenes) -> dict[str, float]:
     parts_only, parts_removed = complete.clone(), complete.clone()
     parts_only[:, len(PARTS) :] = False
     parts_removed[:, PART_UNITS] = False
-    keeps = {"accuracy": complete, "accuracy_parts_only": parts_only, "accuracy_parts_removed": parts_removed}
+    keeps = {"accuracy": complete, "accuracy_evidence_only": parts_only, "accuracy_evidence_removed": parts_removed}
     return {
         name: float((probabilities(predict, scenes, keep).argmax(1) == scenes.label).double().mean())
         for name, keep in keeps.items()
@@ -47,3 +49,9 @@ def removal_effects(predict: Predict, scenes: Scenes) -> Tensor:
         keep[:, unit] = False
         after.append(probabilities(predict, scenes, keep).gather(1, of_label))
     return before - torch.cat(after, 1)
+
+
+@training_data
+def creature_accuracies(network: Predict) -> dict[str, float]:
+    """What the model gate asks of a network, on 2000 whole scenes that it was not trained on."""
+    return {**gate_accuracies(network, sample_scenes(2000, EXAM_SEED)), "chance": 1 / CLASSES}

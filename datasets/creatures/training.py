@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from ...benchmark import training_data
 from .code import PARTS, VARIANTS, posterior
 from .render import render
 from .scenes import DISTRACTORS, Draws, sample_scenes
@@ -25,7 +26,8 @@ def training_keep(n: int, seed: int, first: int = 0) -> Tensor:
     return torch.cat([torch.from_numpy(units) for units in keep], 1)
 
 
-def training_batch(step: int, size: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+@training_data
+def creature_batch(step: int, size: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """The step-th batch: images (N, 3, 64, 64), class posterior (N, K), and what each part shows, (N, 5, 4) one-hot.
 
     The last of the four values of a part stands for its absence.

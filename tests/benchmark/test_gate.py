@@ -39,7 +39,7 @@ def samples(*shape: int) -> tuple[Tensor, Tensor]:
 
 def test_every_pass_is_billed_in_single_inputs() -> None:
     x, target = samples()
-    for size in (1, 7, 64):
+    for size in (1, 7, 64, 0):
         gate = Gate(Network(mlp()), batch_size=size)
         gate.score(x, target)
         assert gate.meter.cost() == Cost(N, 0)
@@ -75,7 +75,7 @@ def test_a_metered_gate_has_a_bill_of_its_own_and_an_untrained_copy_shares_one()
     assert gate.meter.cost() == Cost(N, N)
 
 
-@pytest.mark.parametrize("size", [1, 7, 64])
+@pytest.mark.parametrize("size", [1, 7, 64, 0])
 def test_results_do_not_depend_on_the_batch_size(size: int) -> None:
     x, target = samples()
     module = mlp()
@@ -190,7 +190,7 @@ def test_an_input_that_does_not_fit_alone_is_an_error() -> None:
 
 def test_other_errors_of_the_model_come_out_at_once() -> None:
     x, target = samples()
-    gate = Gate(Network(Small(2, partial(RuntimeError, "shapes cannot be multiplied"))))
+    gate = Gate(Network(Small(2, partial(RuntimeError, "shapes cannot be multiplied"))), batch_size=64)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         gate.score(x, target)
     assert gate.batch_size == 64
@@ -297,8 +297,8 @@ def test_targets_that_are_not_one_index_per_sample_are_refused(wrong: Tensor) ->
 def test_a_gate_refuses_what_it_cannot_be() -> None:
     with pytest.raises(ValueError, match="readout 'softmax' is unknown; choose one of probability, logit"):
         Gate(Network(mlp()), "softmax")
-    with pytest.raises(ValueError, match="batch_size is 0"):
-        Gate(Network(mlp()), batch_size=0)
+    with pytest.raises(ValueError, match="batch_size is -1"):
+        Gate(Network(mlp()), batch_size=-1)
 
 
 def test_what_a_network_cannot_answer_is_refused() -> None:

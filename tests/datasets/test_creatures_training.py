@@ -10,14 +10,14 @@ from heatproof.datasets.creatures import (
     PARTS,
     UNITS,
     VARIANTS,
+    creature_batch,
     render,
     sample_scenes,
-    training_batch,
     training_keep,
 )
 from heatproof.models._torchvision import timm
-from heatproof.models.creatures import ARCHITECTURES
 from heatproof.models.creatures import CLASSES as NETWORK_CLASSES
+from heatproof.models.creatures import UNTRAINED
 from heatproof.models.training import Recipe, train
 
 SEED = 4
@@ -28,7 +28,7 @@ def test_the_networks_have_as_many_outputs_as_there_are_classes():
 
 
 def test_batches_are_the_scenes_of_their_place_with_their_removals():
-    x, target, parts = training_batch(3, 16, SEED)
+    x, target, parts = creature_batch(3, 16, SEED)
     scenes, keep = sample_scenes(16, SEED, first=48), training_keep(16, SEED, first=48)
     assert torch.equal(x, render(scenes, keep)[0])
     assert torch.equal(keep, training_keep(64, SEED)[48:])
@@ -62,7 +62,7 @@ def short_run(seed):
     network = timm.create_model("resnet10t", num_classes=CLASSES, stem_width=4, channels=(4, 4, 4, 4))
     values = []
     recipe = Recipe(steps=4, size=4, lr=1e-2, warmup=2, seed=seed)
-    trained = train(network, training_batch, recipe, lambda step, steps, loss: values.append((step, steps, loss)))
+    trained = train(network, creature_batch, recipe, lambda step, steps, loss: values.append((step, steps, loss)))
     return trained, values
 
 
@@ -80,13 +80,13 @@ def test_training_leaves_the_global_random_state_alone():
     torch.manual_seed(7)
     network = timm.create_model("resnet10t", num_classes=CLASSES, stem_width=4, channels=(4, 4, 4, 4))
     before = torch.get_rng_state()
-    train(network, training_batch, Recipe(steps=1, size=2, lr=1e-3))
+    train(network, creature_batch, Recipe(steps=1, size=2, lr=1e-3))
     assert torch.equal(before, torch.get_rng_state())
 
 
-@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("name", sorted(UNTRAINED))
 def test_architectures_are_timm_networks_of_a_small_size(name):
-    network = ARCHITECTURES[name]()
+    network = UNTRAINED[name]()
     assert type(network).__module__.startswith("timm.")
     assert len(network.feature_info) >= 3
     assert 250_000 < sum(p.numel() for p in network.parameters()) < 750_000

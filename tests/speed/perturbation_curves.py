@@ -11,10 +11,8 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
-from heatproof.benchmark import Batch, Gate, grid_units, metrics
+from heatproof.benchmark import Batch, Gate, grid_units, metrics, models
 from heatproof.benchmark.harness import Asked, score
-from heatproof.models.adapters import adapt
-from heatproof.models.creatures import ARCHITECTURES
 from torch import Tensor
 
 SAMPLES, SIDE, PATCH = 32, 64, 8
@@ -36,9 +34,8 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def ratios(name: str, repeats: int) -> str:
-    """Measure one network and say what came out; its weights are drawn, and its pixels are taken as they are."""
-    module = ARCHITECTURES[name]().eval()
-    network = adapt(module, preprocess=lambda x: x)
+    """Measure one network and say what came out."""
+    network = models[name].function()
     gate, asked = Gate(network), Asked(metrics["perturbation_curves"], {})
     batch, maps = questions()
     ready = network.preprocess(batch.x)
@@ -51,7 +48,7 @@ def ratios(name: str, repeats: int) -> str:
     def bare(x: Tensor) -> None:
         with torch.no_grad():
             for _ in range(passes // SAMPLES):
-                module(x)
+                network.module(x)
 
     works = (lambda: bare(batch.x), lambda: bare(ready), measured)
     rounds = [[seconds(work) for work in works] for _ in range(repeats)]
@@ -66,5 +63,5 @@ def ratios(name: str, repeats: int) -> str:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for network in ARCHITECTURES:
+    for network in ("creatures_resnet", "creatures_vit"):
         sys.stdout.write(ratios(network, int(sys.argv[1]) if len(sys.argv) > 1 else 9) + "\n")
