@@ -72,7 +72,7 @@ class View:
         self._allowed = capability.__name__
 
         def answers(name: str) -> object:
-            return getattr(model, name) if name in allowed else None
+            return _answer(model, capability, name) if name in allowed else None
 
         self._answers: Callable[[str], object] = answers
 
@@ -84,6 +84,15 @@ class View:
         enough = [c.__name__ for c in LADDER if name in members(c)]
         advice = f"annotate it `model: {enough[0]}`" if enough else "no capability offers it"
         raise AttributeError(f"the method declares `model: {self._allowed}`, which has no {name!r}: {advice}")
+
+
+def _answer(model: WhiteBox, capability: type, name: str) -> object:
+    """Return what a model answers, no more than a capability offers: autograd ends at the scores of a black box."""
+    if name == "score" and capability is BlackBox:
+        return lambda x, target: model.score(x.detach(), target)
+    if name == "randomized":
+        return lambda seed: View(model.randomized(seed), capability)
+    return getattr(model, name)
 
 
 def require(available: type, wanted: type) -> None:

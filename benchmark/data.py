@@ -38,6 +38,9 @@ class Truth:
             value = getattr(self, item.name)
             if isinstance(value, Tensor) and len(value) != len(self.parts):
                 raise ValueError(f"truth.{item.name} has {len(value)} samples, truth.parts has {len(self.parts)}")
+        for name, value in self.values.items():
+            if len(value) != len(self.parts):
+                raise ValueError(f"truth.values[{name!r}] has {len(value)} samples, truth.parts has {len(self.parts)}")
 
     def __getitem__(self, index: Tensor | slice) -> "Truth":
         """Return the truth of a part of the samples."""
@@ -68,6 +71,8 @@ class Batch:
         for name in ("x", "target", "units", "baseline"):
             if len(getattr(self, name)) != count:
                 raise ValueError(f"batch.{name} has {len(getattr(self, name))} samples, batch.ids has {count}")
+        if self.truth is not None and len(self.truth.parts) != count:
+            raise ValueError(f"batch.truth has {len(self.truth.parts)} samples, batch.ids has {count}")
         if len(set(self.ids)) != count:
             raise ValueError("batch.ids are not unique: results are joined by id, so give each sample its own")
         if self.baseline.shape != self.x.shape:

@@ -103,9 +103,13 @@ def _score_some(
     answer = part.function(*(offers[word]() for word in part.needs), **metric.settings)
     named = {part.name: answer} if isinstance(answer, Tensor) else answer
     for name, values in named.items():
-        if not isinstance(values, Tensor) or len(values) != len(batch) or values.ndim not in (1, 2):
+        if not isinstance(values, Tensor) or values.ndim not in (1, 2) or len(values) != len(batch):
             raise TypeError(f"{part.name} must return one value per sample, shape ({len(batch)},); {name} is not")
-    return {name: values.detach().cpu() for name, values in named.items()}
+    return {name: _able_to_hold_nan(values.detach().cpu()) for name, values in named.items()}
+
+
+def _able_to_hold_nan(values: Tensor) -> Tensor:
+    return values if values.is_floating_point() else values.double()
 
 
 def _again(method: Asked | None, gate: Gate, batch: Batch) -> Callable[..., Tensor]:

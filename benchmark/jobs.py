@@ -69,9 +69,10 @@ def limited(seconds: float) -> Iterator[None]:
 
 def jobs_of(cells: Iterable[Cell], store: Store, batch_size: int, timeout: float) -> list[Job]:
     """Group the cells that lack a record by explanation, in the suite's order, those on the same samples together."""
-    missing = {cell.key: cell for cell in cells if not cell.reason and cell.key not in store}
+    possible = {cell.key: cell for cell in cells if not cell.reason}
+    missing = [possible[key] for key, record in store.records(possible).items() if record is None]
     groups: dict[str, dict[str, list[Cell]]] = {}
-    for cell in missing.values():
+    for cell in missing:
         groups.setdefault(cell.task.sample_set, {}).setdefault(cell.explanation, []).append(cell)
     together = (group for on_samples in groups.values() for group in on_samples.values())
     return [Job(tuple(group), store.folder, batch_size, timeout) for group in together]

@@ -35,10 +35,11 @@ class Network:
     def logits(self, x: Tensor) -> Tensor:
         """Return logits (N, K) of inputs in data space; log probabilities where the model gives probabilities."""
         if self.predict is not None:
-            return self.predict(x.detach()).clamp(min=1e-12).log()
+            return self.predict(x.detach().clone()).clamp(min=1e-12).log()
         if self.module is None:
             raise ValueError("the network has neither a module nor a predict function")
-        return read_logits(self.module(self.preprocess(x)))
+        # A copy, for a network may work in place on its input.
+        return read_logits(self.module(self.preprocess(x.clone())))
 
     def randomized(self, seed: int) -> "Network":
         """Return a copy with every parameter drawn anew, bare ones included; the global random state stays."""

@@ -1,6 +1,7 @@
 """Registries that read the function instead of asking again: its name, its parameters, its first docstring line."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -84,11 +85,21 @@ class Registry(Generic[EntryT]):
         if self._loaded:
             return
         self._loaded = True
+        try:
+            self._load()
+        except BaseException:
+            self._loaded = False
+            raise
+
+    def _load(self) -> None:
         package = import_module(f"{PACKAGE}.{self.folder}")
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
         for entry in entry_points(group=f"heatproof.{self.folder}"):
-            entry.load()
+            try:
+                entry.load()
+            except Exception as error:
+                raise ValueError(f"the plug-in {entry.name} ({entry.value}) does not load: {error}") from error
 
     def __getitem__(self, name: str) -> EntryT:
         self.load()
@@ -116,7 +127,9 @@ class Registry(Generic[EntryT]):
 
 
 def _origin(function: Callable[..., Any]) -> str:
-    return f"{inspect.getsourcefile(function) or function.__module__}:{function.__qualname__}"
+    """Return where a function is from; a notebook gives each version of a cell another file."""
+    file = function.__module__ if function.__module__ == "__main__" else inspect.getsourcefile(function)
+    return f"{file or function.__module__}:{function.__qualname__}"
 
 
 @dataclass(frozen=True)
@@ -292,9 +305,10 @@ def import_file(path: Path) -> ModuleType:
     spec = spec_from_file_location(f"heatproof_file_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is not a Python file")
-    module = module_from_spec(spec)
+    module = sys.modules[spec.name] = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[spec.name]
         raise ValueError(f"{path} does not import: {type(error).__name__}: {error}") from error
     return module

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -59,9 +58,7 @@ class Results:
     def records(self) -> tuple[Record, ...]:
         """All cells that have an outcome, the impossible ones included."""
         cells = self.manifest["cells"]
-        keys = {key for *_, key, _explanation, reason in cells if not reason}
-        with ThreadPoolExecutor() as pool:
-            read = dict(zip(keys, pool.map(self.store.record, keys), strict=True))
+        read = self.store.records(key for *_, key, _explanation, reason in cells if not reason)
         found = []
         for task, method, metric, seed, key, _explanation, reason in cells:
             if reason:

@@ -1,13 +1,14 @@
 """The store: content-addressed cells that survive a kill at any moment and say when they are damaged."""
 
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,10 @@ from torch import Tensor
 
 from .data import Batch, Cost, Record
 
-META = b"heatproof"
+META, SEAL = b"heatproof", b"sha256"
+ContentT = TypeVar("ContentT")
+Preview = tuple[tuple[str, ...], Tensor, Tensor]
+"""Ids, x, target."""
 WRITERS = 8
 
 
@@ -60,10 +64,13 @@ class Store:
 
     def record(self, key: str) -> Record | None:
         """Read a record; None where there is none."""
-        table = self._read(key)
-        if table is None:
-            return None
-        return _record_of(table, json.loads(table.schema.metadata[META]))
+        return self._read(key, _record_of)
+
+    def records(self, keys: Iterable[str]) -> dict[str, Record | None]:
+        """Read many records side by side."""
+        wanted = list(dict.fromkeys(keys))
+        with ThreadPoolExecutor(WRITERS) as pool:
+            return dict(zip(wanted, pool.map(self.record, wanted), strict=True))
 
     def put_maps(self, key: str, maps: Maps) -> None:
         """Write attributions."""
@@ -72,12 +79,7 @@ class Store:
 
     def maps(self, key: str) -> Maps | None:
         """Read attributions; None where there are none."""
-        table = self._read(key)
-        if table is None:
-            return None
-        head = json.loads(table.schema.metadata[META])
-        ids = tuple(table["sample"].to_pylist())
-        return Maps(ids, _tensor(table["attribution"], len(ids)), Cost(**head["cost"]))
+        return self._read(key, _maps_of)
 
     def put_preview(self, key: str, batch: Batch) -> None:
         """Write samples for a report to show."""
@@ -85,32 +87,33 @@ class Store:
         columns["target"] = _column(batch.target)
         self._write(key, columns, {"shape": list(batch.x.shape)})
 
-    def preview(self, key: str) -> tuple[tuple[str, ...], Tensor, Tensor] | None:
+    def preview(self, key: str) -> Preview | None:
         """Read the samples that are shown: ids, x and target; None where there are none."""
-        table = self._read(key)
-        if table is None:
-            return None
-        ids = tuple(table["sample"].to_pylist())
-        x = _tensor(table["x"], len(ids)).reshape(json.loads(table.schema.metadata[META])["shape"])
-        return ids, x, _tensor(table["target"], len(ids))
+        return self._read(key, _preview_of)
 
     def _write(self, key: str, columns: Mapping[str, pa.Array], head: Mapping[str, object]) -> None:
-        table = pa.table(dict(columns)).replace_schema_metadata({META: json.dumps(head).encode()})
+        table, text = pa.table(dict(columns)), json.dumps(head)
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+        meta = {META: text.encode(), SEAL: _seal(table, text).encode()}
+        pq.write_table(table.replace_schema_metadata(meta), sink, compression="zstd")
         write_atomic(self.path(key), sink.getvalue().to_pybytes())
 
-    def _read(self, key: str) -> pa.Table | None:
+    def _read(self, key: str, decode: Callable[[pa.Table, Mapping[str, Any]], ContentT]) -> ContentT | None:
+        """Read what a cell holds; None where there is none, or none that can be trusted."""
         path = self.path(key)
         if not path.is_file():
             return None
+        content = path.read_bytes()
         try:
-            table = pq.read_table(path, page_checksum_verification=True)
-            json.loads(table.schema.metadata[META])
-        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
-            path.replace(path.with_suffix(".damaged"))
+            table = pq.read_table(pa.BufferReader(content))
+            text = table.schema.metadata[META].decode()
+            if _seal(table, text) != table.schema.metadata[SEAL].decode():
+                raise ValueError("the content is not what was written")
+            return decode(table, json.loads(text))
+        except Exception:  # noqa: BLE001 - damage takes any form
+            with suppress(OSError):
+                path.replace(path.with_suffix(".damaged"))
             return None
-        return table
 
     def damaged(self) -> list[Path]:
         """Return the files that could not be read and were put aside."""
@@ -131,6 +134,28 @@ def write_atomic(path: Path, content: bytes) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _seal(table: pa.Table, head: str) -> str:
+    """Return the hash of all that a table holds."""
+    seal = hashlib.sha256(head.encode())
+    for name in table.column_names:
+        column = table[name].combine_chunks()
+        flat = column.flatten() if pa.types.is_fixed_size_list(column.type) else column
+        text = pa.types.is_string(flat.type)
+        content = json.dumps(flat.to_pylist()).encode() if text else flat.to_numpy(zero_copy_only=False).tobytes()
+        seal.update(f"{name} {flat.type} {len(column)} {len(flat)} ".encode() + content)
+    return seal.hexdigest()
+
+
+def _maps_of(table: pa.Table, head: Mapping[str, Any]) -> Maps:
+    ids = tuple(table["sample"].to_pylist())
+    return Maps(ids, _tensor(table["attribution"], len(ids)), Cost(**head["cost"]))
+
+
+def _preview_of(table: pa.Table, head: Mapping[str, Any]) -> Preview:
+    ids = tuple(table["sample"].to_pylist())
+    return ids, _tensor(table["x"], len(ids)).reshape(head["shape"]), _tensor(table["target"], len(ids))
 
 
 def _record_of(table: pa.Table, head: Mapping[str, Any]) -> Record:
@@ -159,10 +184,23 @@ def _tensor(column: pa.ChunkedArray, count: int) -> Tensor:
 
 
 def clean(folder: Path) -> None:
-    """Remove the temporary files that a killed process left."""
+    """Remove the temporary files that killed processes left; those of living ones stay."""
     for leftover in folder.glob("*/.*.parquet.*"):
-        with suppress(OSError):
-            leftover.unlink()
+        if not _alive(int(leftover.suffix[1:])):
+            with suppress(OSError):
+                leftover.unlink()
+
+
+def _alive(process: int) -> bool:
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_pack(path: Path, records: Mapping[str, Record]) -> None:

@@ -4,7 +4,7 @@ import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from .errors import UnknownName
 
@@ -26,6 +26,13 @@ class Suite(BaseModel):
     metrics: tuple[str, ...] = Field(min_length=1)
     settings: dict[str, dict[str, bool | int | float | str]] = {}
     """Settings that differ from a part's defaults, by the part's name."""
+
+    @field_validator("tasks", "methods", "metrics")
+    @classmethod
+    def _once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)} is named twice, and would count twice")
+        return names
 
     @property
     def title(self) -> str:
