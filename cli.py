@@ -14,6 +14,7 @@ from .api import SUITES, baselines, entrants
 from .api import run as run_suite
 from .api import suite as find
 from .benchmark import Part, Registry, check_method, check_metric, methods, metrics, models, tasks
+from .benchmark.memory import keep_memory
 from .benchmark.plan import estimate
 from .benchmark.plan import plan as make_plan
 from .benchmark.registry import import_file
@@ -46,6 +47,7 @@ def heatproof(
     traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error comes from.")] = False,
 ) -> None:
     """Take the options of all commands."""
+    keep_memory()
     Fault.traceback = traceback
 
 
@@ -152,6 +154,8 @@ def run(
         screen.print(*tables.boards(standing), sep="\n")
         for name in _names(method or []):
             _say(standing.place(name))
+        if results.absent:
+            _say(f"without stored results, so not on the board: {', '.join(results.absent)} (run the whole suite once)")
         _say(f"report: {page}")
     _tell_failures(results)
 

@@ -17,6 +17,7 @@ from .data import Batch, Record
 from .errors import Refused
 from .harness import explain, score
 from .identity import digest
+from .memory import keep_memory
 from .plan import SPLIT, Cell
 from .question import Task
 from .registry import import_file
@@ -170,6 +171,7 @@ def _packed(job: Job, files: Sequence[Path]) -> tuple[bytes, tuple[Path, ...]]:
 def _do_packed(packed: tuple[bytes, tuple[Path, ...]], threads: int) -> None:
     """Do a job in another process, where the files that define its parts are imported first."""
     content, files = packed
+    keep_memory()
     if threads:
         torch.set_num_threads(threads)
     for file in files:

@@ -83,7 +83,8 @@ class Results:
 
         A cell without values has one row, with sample "" and value NaN, for each of its metric's scores.
         """
-        pieces = [piece for record in self.records for piece in self._pieces(record)]
+        known = (record for record in self.records if record.method not in self.absent)
+        pieces = [piece for record in known for piece in self._pieces(record)]
         lengths = [len(piece.ids) for piece in pieces]
         places = [(*(getattr(piece.record, name) for name in PLACE), piece.score) for piece in pieces]
         table = pd.DataFrame(places, columns=[*PLACE, "score"]).loc[np.repeat(np.arange(len(pieces)), lengths)]
@@ -107,8 +108,16 @@ class Results:
         return {name: card["headline"] for name, card in self.manifest["tasks"].items()}
 
     def methods(self, role: str) -> list[str]:
-        """Return the names of the methods with a role: entrant, control or canary."""
-        return [name for name, card in self.manifest["methods"].items() if card["role"] == role]
+        """Return the names of the methods with a role (entrant, control or canary) that have outcomes here."""
+        cards = self.manifest["methods"]
+        return [name for name, card in cards.items() if card["role"] == role and name not in self.absent]
+
+    @cached_property
+    def absent(self) -> tuple[str, ...]:
+        """The methods of the suite that were neither run here nor are among the stored baselines."""
+        there = {(record.task, record.method, record.metric, record.seed) for record in self.records}
+        ran = {cell[1] for cell in self.manifest["cells"] if not cell[6] and tuple(cell[:4]) in there}
+        return tuple(name for name in self.manifest["methods"] if name not in ran)
 
     def curve(self, task: str, method: str, name: str) -> Tensor | None:
         """Return the curves (N, S) of a score that keeps them, for the first repeat; None where there are none."""

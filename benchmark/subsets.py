@@ -19,7 +19,11 @@ def subset_scores(model: BlackBox, x: Tensor, target: Tensor, baseline: Tensor, 
     for start in range(0, count, together):
         chosen = kept[:, start : start + together]
         times = chosen.shape[1]
-        inputs, absent, labels, asked = (each.repeat_interleave(times, 0) for each in (x, baseline, units, target))
+        inputs, absent, labels, asked = (_repeated(each, times) for each in (x, baseline, units, target))
         mask = at_elements(chosen.flatten(0, 1), labels)
         parts.append(model.score(impute(inputs, absent, mask), asked).reshape(len(x), times))
     return torch.cat(parts, 1) if parts else x.new_zeros(len(x), 0)
+
+
+def _repeated(values: Tensor, times: int) -> Tensor:
+    return values if times == 1 else values.repeat_interleave(times, 0)

@@ -24,11 +24,16 @@ RECIPES: Final = {
 
 
 def resnet() -> nn.Module:
-    """Return the residual network, untrained."""
+    """Return the residual network, untrained; its last stages are dilated, so that 8 x 8 places reach the end."""
     from ._torchvision import timm
 
     return timm.create_model(
-        "resnet10t", pretrained=False, num_classes=CLASSES, stem_width=12, channels=(24, 48, 96, 160)
+        "resnet10t",
+        pretrained=False,
+        num_classes=CLASSES,
+        stem_width=12,
+        channels=(24, 48, 64, 96),
+        output_stride=8,
     )
 
 

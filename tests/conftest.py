@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from heatproof.benchmark.registry import PACKAGE, registries
 from hypothesis import settings
+
+from heatproof.benchmark.registry import PACKAGE, registries
 
 torch.set_num_threads(1)
 settings.register_profile("shared", deadline=None)

@@ -6,6 +6,8 @@ from types import ModuleType
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import (
     Batch,
     BlackBox,
@@ -21,7 +23,6 @@ from heatproof.benchmark import (
 )
 from heatproof.benchmark.capabilities import LADDER, View, includes, members, require
 from heatproof.benchmark.harness import Asked, explain
-from torch import Tensor, nn
 
 ANSWERS = {
     BlackBox: {"score"},

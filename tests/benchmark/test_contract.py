@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from heatproof.benchmark import methods, metrics
 from heatproof.benchmark.checks import Check, method_checks, metric_checks
 

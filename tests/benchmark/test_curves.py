@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from heatproof.benchmark import area, confidence_normalised
 from numpy import trapezoid
+
+from heatproof.benchmark import area, confidence_normalised
 
 
 def test_the_area_below_a_line_is_exact_whatever_the_steps() -> None:

@@ -4,6 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 import torch
+
 from heatproof.benchmark import Batch, Cost, Record, Truth
 
 

@@ -7,9 +7,10 @@ from math import exp, log
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import BlackBox, Cost, Gate, Network, Refused, WhiteBox
 from heatproof.benchmark.network import READOUTS
-from torch import Tensor, nn
 
 N, D, K = 9, 6, 4
 

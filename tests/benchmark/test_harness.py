@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import (
     Batch,
     BlackBox,
@@ -18,7 +20,6 @@ from heatproof.benchmark import (
     streams,
 )
 from heatproof.benchmark.harness import Asked, explain, score
-from torch import Tensor, nn
 
 N, D = 5, 4
 

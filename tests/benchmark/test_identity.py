@@ -6,8 +6,9 @@ from collections.abc import Callable
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 
-import heatproof
 import pytest
+
+import heatproof
 from heatproof.benchmark import Gate, Method, identity
 from heatproof.benchmark.identity import code_of, digest
 from heatproof.benchmark.registry import import_file

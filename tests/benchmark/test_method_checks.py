@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import (
     BlackBox,
     Differentiable,
@@ -21,7 +23,6 @@ from heatproof.benchmark import (
     unit_count,
 )
 from heatproof.benchmark.checks import Check, check_method, method_checks
-from torch import Tensor, nn
 
 Outcome = dict[str, Check]
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+
 from heatproof.benchmark import (
     BlackBox,
     Differentiable,
@@ -24,7 +26,6 @@ from heatproof.benchmark import (
 from heatproof.benchmark.checks import Check, check_metric, metric_checks
 from heatproof.benchmark.checks._linear import METRIC_QUESTIONS, NOISY, TRUTHFUL, TURNED
 from heatproof.benchmark.harness import Asked, explain
-from torch import Tensor
 
 Outcome = dict[str, Check]
 

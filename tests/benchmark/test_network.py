@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from heatproof.benchmark import Network
 from torch import Tensor, nn
+
+from heatproof.benchmark import Network
 
 
 class Bare(nn.Module):

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from heatproof.benchmark import Rng, seed_of, streams
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 from torch import Tensor
+
+from heatproof.benchmark import Rng, seed_of, streams
 
 DRAWS: dict[str, Callable[[Rng], Tensor]] = {
     "normal": lambda rng: rng.normal(3, 2),

@@ -5,10 +5,11 @@ from itertools import permutations
 
 import pytest
 import torch
-from heatproof.benchmark import descending, ranks, streams, tied_share
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, rankdata
+
+from heatproof.benchmark import descending, ranks, streams, tied_share
 
 rows = st.lists(st.integers(-3, 3), min_size=1, max_size=9)
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import Tensor
+
 from heatproof.benchmark import BlackBox, Differentiable, Method, Metric, Rng, UnknownName, method, methods, metric
 from heatproof.benchmark import registry as registry_module
 from heatproof.benchmark.registry import METHOD_WORDS, METRIC_WORDS, TRUTH_WORDS, Entry, Registry, import_file
-from torch import Tensor
 
 pytestmark = pytest.mark.usefixtures("own_parts")
 

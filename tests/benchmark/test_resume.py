@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from heatproof.benchmark import registry
 from heatproof.benchmark.plan import plan
 from heatproof.benchmark.run import run

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from heatproof.benchmark import Record, UnknownName, methods, metrics, registry, tasks
 from heatproof.benchmark.harness import Asked
 from heatproof.benchmark.jobs import OutOfTime, limited

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import torch
+
 from heatproof.benchmark import Batch, Cost, Record
 from heatproof.benchmark.store import Maps, Store, clean, read_pack, write_atomic, write_pack
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from heatproof.benchmark import UnknownName
 from heatproof.benchmark.suite import find_suite, read_suite
 

@@ -2,6 +2,10 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
 from heatproof.benchmark import (
     areas,
     at_elements,
@@ -15,9 +19,6 @@ from heatproof.benchmark import (
     unit_count,
 )
 from heatproof.benchmark.units import to_elements
-from hypothesis import given
-from hypothesis import strategies as st
-from torch import Tensor
 
 
 @st.composite

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import torch
+
 from heatproof.benchmark import methods, metrics, registry, tasks
 from heatproof.benchmark.run import run
 from heatproof.benchmark.suite import read_suite

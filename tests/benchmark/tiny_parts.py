@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import (
     Batch,
     BlackBox,
@@ -20,7 +22,6 @@ from heatproof.benchmark import (
     model,
     task,
 )
-from torch import Tensor, nn
 
 COLUMNS = 6
 

@@ -1,12 +1,13 @@
 import pytest
 import torch
 from captum.attr import IntegratedGradients
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
 from heatproof.benchmark import Batch, Gate, Task, impute, tasks
 from heatproof.datasets._shapley import coalitions, exact_shapley
 from heatproof.datasets.analytic import additive, curves, interactions, logic, traps
 from heatproof.datasets.analytic.additive import DUMMIES, READ
-from torch import Tensor
-from torch.nn.functional import cosine_similarity
 
 TABLES = [table for theme in (additive, curves, interactions, logic, traps) for table in tasks.from_module(theme)]
 ROWS = 48

@@ -3,6 +3,8 @@ from math import comb
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import Batch, Gate, Network, Task, Truth, tasks
 from heatproof.datasets import breast_cancer
 from heatproof.datasets._shapley import coalitions, exact_shapley
@@ -18,7 +20,6 @@ from heatproof.datasets.breast_cancer import (
     rows,
 )
 from heatproof.models.breast_cancer import split
-from torch import Tensor, nn
 
 TASKS = tasks.from_module(breast_cancer)
 MODELS = sorted({task.model.name for task in TASKS})

@@ -4,10 +4,11 @@ from itertools import permutations
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import Batch, Gate, Network
 from heatproof.datasets.creatures import BODY, CODE, PARTS, UNITS, render, sample_scenes
 from heatproof.datasets.creatures import tasks as questions
-from torch import Tensor, nn
 
 SIZE = 4
 

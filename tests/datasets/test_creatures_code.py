@@ -4,6 +4,7 @@ from itertools import combinations
 
 import pytest
 import torch
+
 from heatproof.datasets.creatures import CLASSES, CODE, PARTS, VARIANTS, posterior
 
 WORDS = [tuple(word) for word in CODE.tolist()]

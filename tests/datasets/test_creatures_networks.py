@@ -4,6 +4,8 @@ from math import e
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import models
 from heatproof.datasets.creatures import PARTS, Scenes, posterior, render, sample_scenes, training_keep
 from heatproof.datasets.creatures.measure import (
@@ -15,7 +17,6 @@ from heatproof.datasets.creatures.measure import (
 )
 from heatproof.models.creatures import RECIPES, UNTRAINED
 from heatproof.models.weights import card_of
-from torch import Tensor, nn
 
 NAMES = sorted(UNTRAINED)
 FRESH = 987_654

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn.functional import max_pool2d
+
 from heatproof.datasets.creatures import BODY, CODE, PARTS, SIZE, UNITS, VARIANTS, render, sample_scenes
 from heatproof.datasets.creatures.render import CHUNK, layers
-from torch.nn.functional import max_pool2d
 
 SCENES = sample_scenes(80, seed=11)
 

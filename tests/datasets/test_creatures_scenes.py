@@ -4,9 +4,10 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+from scipy.stats import chi2_contingency, f_oneway
+
 from heatproof.datasets.creatures import CLASSES, CODE, sample_scenes
 from heatproof.datasets.creatures.scenes import DRAWS, Draws, Scenes
-from scipy.stats import chi2_contingency, f_oneway
 
 
 def same(a, b):

@@ -4,6 +4,7 @@ from math import cos, pi
 
 import pytest
 import torch
+
 from heatproof.datasets.creatures import (
     CLASSES,
     CODE,

@@ -3,9 +3,10 @@ from itertools import permutations
 
 import pytest
 import torch
+from torch import Tensor
+
 from heatproof.benchmark import Rng
 from heatproof.datasets._shapley import coalitions, exact_shapley, sampled_shapley
-from torch import Tensor
 
 
 def random_games(samples: int, players: int) -> Tensor:

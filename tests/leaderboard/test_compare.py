@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+
 from heatproof.leaderboard.compare import compare, holm, paired, rope_verdict, sign_flip_p, within_task
 from heatproof.leaderboard.normalise import TaskScores, task_scores
 from heatproof.leaderboard.statistics import dense, make_board
-from scipy import stats
 
 LEVEL = {"random": 0.2, "oracle": 0.9, "good": 0.6, "noisy": 0.5, "other": 0.4}
 SEEDS = {"noisy": (0, 1, 2), "random": (0, 1, 2)}

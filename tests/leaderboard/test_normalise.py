@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 import pytest
+
 from heatproof.leaderboard.normalise import TaskScores, task_scores
 
 HEADLINE = {"t1": "mass", "t2": "insertion"}

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from scipy import stats
+
 from heatproof.leaderboard import statistics
 from heatproof.leaderboard.normalise import TaskScores
 from heatproof.leaderboard.statistics import (
@@ -27,7 +29,6 @@ from heatproof.leaderboard.statistics import (
     task_weights,
     tiers,
 )
-from scipy import stats
 
 Floats = npt.NDArray[np.float64]
 Noise = Callable[[np.random.Generator, tuple[int, int]], Floats]

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import Batch, Gate, Network, column_units, grid_units
 from heatproof.benchmark.checks._questions import Question, seeded
-from torch import Tensor, nn
 
 Ask = Callable[..., Question]
 

@@ -6,8 +6,9 @@ from inspect import getsourcefile
 from pathlib import Path
 from statistics import median
 
-import heatproof
 import pytest
+
+import heatproof
 from heatproof.benchmark import methods
 from heatproof.benchmark.checks import Check, check_method, method_checks
 from heatproof.benchmark.registry import import_file

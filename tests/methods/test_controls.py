@@ -6,11 +6,12 @@ from math import exp
 
 import pytest
 import torch
+from skimage.filters import sobel
+from torch import Tensor
+
 from heatproof.benchmark import Batch, Refused, Truth, methods, per_unit, seed_of
 from heatproof.benchmark.checks._questions import Question
 from heatproof.benchmark.harness import Asked, explain
-from skimage.filters import sobel
-from torch import Tensor
 
 Ask = Callable[..., Question]
 

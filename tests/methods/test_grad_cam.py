@@ -7,12 +7,13 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import torch
+from skimage.transform import resize
+from torch import Tensor, nn
+
 from heatproof.benchmark import Batch, Gate, Network, Refused, grid_units, methods
 from heatproof.benchmark.checks._questions import Question, seeded
 from heatproof.benchmark.harness import Asked, explain
 from heatproof.models._torchvision import timm
-from skimage.transform import resize
-from torch import Tensor, nn
 
 Ask = Callable[..., Question]
 LAST: Mapping[str, object] = MappingProxyType({})

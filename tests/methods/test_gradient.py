@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
+
 from heatproof.benchmark import methods, read_out
 from heatproof.benchmark.checks._questions import Question
 from heatproof.benchmark.harness import Asked, explain
 from heatproof.benchmark.network import READOUTS
-from torch import Tensor
 
 Ask = Callable[..., Question]
 

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import Gate, Network, methods
 from heatproof.benchmark.checks._questions import Question, pictures, seeded
 from heatproof.benchmark.harness import Asked, explain
-from torch import Tensor, nn
 
 Ask = Callable[..., Question]
 

@@ -5,11 +5,12 @@ from math import factorial
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import Batch, Gate, Network, Refused, Rng, column_units, methods
 from heatproof.benchmark.checks._questions import Question
 from heatproof.benchmark.harness import Asked, explain
 from heatproof.methods.shapley._kernel import coalitions
-from torch import Tensor, nn
 
 
 class Table(nn.Module):

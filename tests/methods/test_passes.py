@@ -5,10 +5,11 @@ from functools import cache
 
 import pytest
 import torch
+from torch import Tensor
+
 from heatproof.benchmark import Batch, Cost, Refused, grid_units, methods, per_unit, unit_count
 from heatproof.benchmark.checks._questions import Question, _any_truth, pictures
 from heatproof.benchmark.harness import Asked, explain
-from torch import Tensor
 
 SMALL = {"budget": 24, "steps": 6}
 """Settings that say how much a method may spend, small enough for a test."""

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
+
 from heatproof.benchmark import methods, seed_of
 from heatproof.benchmark.checks._questions import Question
 from heatproof.benchmark.harness import Asked, explain
-from torch import Tensor
 
 Ask = Callable[..., Question]
 

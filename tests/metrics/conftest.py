@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import Batch, Gate, Network, Truth, at_elements, metrics
 from heatproof.benchmark.checks._questions import Question, seeded
 from heatproof.benchmark.harness import Asked, score
-from torch import Tensor, nn
 
 UNITS = 7
 Scored = Callable[..., dict[str, Tensor]]

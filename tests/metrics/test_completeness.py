@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import Batch, Gate, Network, column_units, metrics
 from heatproof.benchmark.checks._questions import Question, seeded
 from heatproof.benchmark.harness import Asked, score
-from torch import Tensor, nn
 
 
 def linear(samples: int = 10) -> tuple[Question, Tensor]:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from inspect import getsourcefile
 from pathlib import Path
 
-import heatproof
 import pytest
+
+import heatproof
 from heatproof.benchmark import metrics
 from heatproof.benchmark.checks import Check, check_metric, metric_checks
 from heatproof.benchmark.registry import import_file

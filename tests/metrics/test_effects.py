@@ -5,10 +5,11 @@ from math import isnan, nan, sqrt
 import numpy as np
 import pytest
 import torch
-from heatproof.benchmark import Batch, Gate, Method, Network, Truth, metrics
-from heatproof.benchmark.harness import Asked, explain, score
 from scipy.stats import spearmanr
 from torch import Tensor, nn
+
+from heatproof.benchmark import Batch, Gate, Method, Network, Truth, methods, metrics
+from heatproof.benchmark.harness import Asked, explain, score
 
 PARTS = torch.tensor([[0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 3, 4, 4, -1, -1]])
 
@@ -144,8 +145,6 @@ def test_contrast_of_a_map_that_ignores_the_question_is_exactly_zero() -> None:
     own, other = EFFECTS
     assert contrast(own, other, answering(own, own)) == [0.0] * 6
     for name in ("constant", "random", "input_magnitude"):
-        from heatproof.benchmark import methods
-
         assert contrast(own, other, methods[name]) == [0.0] * 6
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
+
 from heatproof.benchmark import Batch, metrics
 from heatproof.benchmark.checks._questions import Question
 from heatproof.benchmark.harness import Asked, score
 from heatproof.benchmark.registry import Method
-from torch import Tensor
 
 NAMES = list(metrics)
 FREE = [name for name in NAMES if metrics[name].scale_free]

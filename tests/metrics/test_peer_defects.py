@@ -10,10 +10,11 @@ from math import isnan
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+
 from heatproof.benchmark import Gate, Network, area, metrics
 from heatproof.benchmark.checks._questions import Question
 from heatproof.benchmark.harness import Asked, score
-from torch import Tensor
 
 Scored = Callable[..., dict[str, Tensor]]
 

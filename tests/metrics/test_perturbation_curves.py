@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
 from heatproof.benchmark import Batch, Gate, Network, Rng, grid_units, metrics, streams
 from heatproof.benchmark.checks._questions import Question
 from heatproof.benchmark.harness import Asked, score
-from torch import Tensor, nn
 
 Scored = Callable[..., dict[str, Tensor]]
 

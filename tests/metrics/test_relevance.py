@@ -5,8 +5,9 @@ from math import comb, isnan, nan
 
 import pytest
 import torch
-from heatproof.benchmark import metrics
 from torch import Tensor
+
+from heatproof.benchmark import metrics
 
 NAMES = ["relevance_mass", "relevance_rank", "pointing_game"]
 

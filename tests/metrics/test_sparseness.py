@@ -4,10 +4,11 @@ from math import isnan
 
 import pytest
 import torch
-from heatproof.benchmark import metrics
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+
+from heatproof.benchmark import metrics
 
 
 def ask(attribution: list[float]) -> float:

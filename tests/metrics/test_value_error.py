@@ -4,8 +4,9 @@ from math import isnan, sqrt
 
 import pytest
 import torch
-from heatproof.benchmark import Refused, metrics
 from torch import Tensor
+
+from heatproof.benchmark import Refused, metrics
 
 PARTS = torch.tensor([[0, 0, 1, 2, 2, 2, -1]])
 

@@ -5,14 +5,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from heatproof.benchmark import BlackBox, Differentiable, Gate, Network, Refused, WhiteBox
-from heatproof.models._torchvision import timm
-from heatproof.models.adapters import Pixels, adapt, pretrained
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import SVC
 from torch import nn
 from torch.nn.functional import interpolate
+
+from heatproof.benchmark import BlackBox, Differentiable, Gate, Network, Refused, WhiteBox
+from heatproof.models._torchvision import timm
+from heatproof.models.adapters import Pixels, adapt, pretrained
 
 torch.set_num_threads(1)
 

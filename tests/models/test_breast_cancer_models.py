@@ -1,13 +1,14 @@
 import pytest
 import torch
-from heatproof.benchmark import BlackBox, Differentiable, Gate, models
-from heatproof.models import breast_cancer, weights
-from heatproof.models.breast_cancer import breast_cancer_boosting, breast_cancer_mlp, fitted, split, train_mlp
-from heatproof.models.weights import digest_of
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.model_selection import train_test_split
 from torch.nn.functional import relu
+
+from heatproof.benchmark import BlackBox, Differentiable, Gate, models
+from heatproof.models import breast_cancer, weights
+from heatproof.models.breast_cancer import breast_cancer_boosting, breast_cancer_mlp, fitted, split, train_mlp
+from heatproof.models.weights import digest_of
 
 
 def test_split_is_the_two_lines_that_anybody_can_repeat():

@@ -3,9 +3,10 @@ import json
 
 import pytest
 import torch
+from torch import nn
+
 from heatproof.models import weights
 from heatproof.models.weights import card_of, digest_of, load_weights, save_weights
-from torch import nn
 
 
 @pytest.fixture

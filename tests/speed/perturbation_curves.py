@@ -1,7 +1,9 @@
 """How much longer `perturbation_curves` takes than the bare forward passes that it makes.
 
 Run as `python tests/speed/perturbation_curves.py [REPEATS]`. The metric and the same number of inputs through the same
-network, in the same batches, take turns in one process, so that whatever else the machine does falls on both.
+network, in the same batches, take turns in one process, so that whatever else the machine does falls on both. With
+glibc, MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ (1000000000, say) keep freed memory in the process;
+without them a good part of the metric's own time is page faults.
 """
 
 import os
@@ -11,9 +13,10 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
+from torch import Tensor
+
 from heatproof.benchmark import Batch, Gate, grid_units, metrics, models
 from heatproof.benchmark.harness import Asked, score
-from torch import Tensor
 
 SAMPLES, SIDE, PATCH = 32, 64, 8
 

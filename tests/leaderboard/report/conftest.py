@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+
 from heatproof.benchmark.data import Batch, Cost, Record
 from heatproof.benchmark.results import Results
 from heatproof.benchmark.store import Maps, Store
 from heatproof.leaderboard.report import write_report
-from torch import Tensor
 
 N, SIZE, COLUMNS, STEPS = 24, 24, 8, 9
 HOSTILE = "<script>alert('&_%')</script>"

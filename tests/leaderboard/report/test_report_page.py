@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib import colormaps
+from matplotlib.image import imread
+
 from heatproof.benchmark.results import Results
 from heatproof.leaderboard.report import figures, heatmaps, page, words, write_report
 from heatproof.leaderboard.report.tables import Findings
-from matplotlib import colormaps
-from matplotlib.image import imread
 
 VOID = {"meta", "link", "img", "br", "wbr", "line", "rect"}
 

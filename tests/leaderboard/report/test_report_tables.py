@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import stats
+
 from heatproof.benchmark.results import Results
 from heatproof.leaderboard.report import write_report
 from heatproof.leaderboard.report.tables import Findings, costs, degenerate_maps, means, outcomes
-from scipy import stats
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from heatproof.benchmark.results import Results
 from heatproof.leaderboard.report import words, write_report
 from heatproof.leaderboard.report.bibtex import PAPERS, entry, key_of, link, references

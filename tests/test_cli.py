@@ -1,0 +1,250 @@
+"""The command line, as a user meets it: what it prints, what it refuses, and that nothing is lost."""
+
+import errno
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from heatproof.benchmark.store import Store
+from heatproof.cli import main
+
+SUITE = """
+name = "tiny"
+version = "1"
+samples = 4
+tasks = ["linear", "saturation", "suppressor"]
+methods = ["random", "oracle", "constant", "gradient", "occlusion"]
+metrics = ["perturbation_curves", "effect_cosine"]
+"""
+METHOD = '''
+"""A user's file."""
+import torch
+from heatproof import Differentiable, Refused, method
+
+
+@method()
+def mine(model: Differentiable, x, target):
+    """A user's method."""
+    {body}
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def heatproof(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], own_parts: None
+) -> Command:
+    """Run a command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    Path("tiny.toml").write_text(SUITE)
+
+    def command(*words: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["heatproof", *words])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capfd.readouterr()
+        return Said(int(stop.value.code or 0), said.out, said.err)
+
+    return command
+
+
+def write(body: str, name: str = "mine.py") -> str:
+    Path(name).write_text(METHOD.format(body=body))
+    return name
+
+
+def one_line(said: Said, *words: str) -> None:
+    """Demand a non-zero status and one line that has the words."""
+    assert said.status != 0
+    line = said.err.strip()
+    assert "\n" not in line, line
+    for word in words:
+        assert word in line
+
+
+def test_a_run_writes_a_report_and_a_second_run_computes_nothing(heatproof: Command) -> None:
+    first = heatproof("run", "tiny.toml")
+    assert first.status == 0, first.err
+    assert Path("runs/tiny/report/index.html").is_file()
+    files = {path: path.stat().st_mtime_ns for path in Path("runs/tiny/store").rglob("*.parquet")}
+    assert heatproof("run", "tiny.toml").status == 0
+    assert {path: path.stat().st_mtime_ns for path in Path("runs/tiny/store").rglob("*.parquet")} == files
+
+
+def test_lists_are_readable_by_scripts(heatproof: Command) -> None:
+    for kind, name in (("suites", "quick"), ("tasks", "linear"), ("methods", "gradient"), ("metrics", "sparseness")):
+        assert name in json.loads(heatproof("list", kind, "--json").out)
+    assert "creatures_vit" in heatproof("list", "models").out
+
+
+def test_a_plan_counts_cells_and_passes(heatproof: Command) -> None:
+    plan = json.loads(heatproof("plan", "tiny.toml", "--json").out)
+    assert len(plan["cells"]) == 3 * 5 * 2
+    assert not any(cell["reason"] for cell in plan["cells"])
+    assert plan["estimate"]["backward"] == 3 * 4  # gradient: one per sample and task
+
+
+def test_compare_is_the_difference_of_the_board(heatproof: Command) -> None:
+    board = json.loads(heatproof("run", "tiny.toml", "--json").out)
+    rows = {row["method"]: row["score"] for row in board["tracks"]["differentiable"]}
+    found = json.loads(heatproof("compare", "runs/tiny", "occlusion", "gradient", "--json").out)
+    assert found["overall"]["difference"] == pytest.approx(rows["occlusion"] - rows["gradient"])
+
+
+def test_only_the_new_method_is_run_and_its_rank_is_said(heatproof: Command) -> None:
+    heatproof("run", "tiny.toml")
+    before = set(Path("runs/tiny/store").rglob("*.parquet"))
+    said = heatproof("run", "tiny.toml", "--method", write("return x * model.gradient(x, target)"))
+    assert said.status == 0, said.err
+    assert re.search(r"mine: rank \d+ \[\d+-\d+\] of \d+ on the differentiable track", said.out)
+    assert len(set(Path("runs/tiny/store").rglob("*.parquet")) - before) == 3 * (1 + 2)
+
+
+@pytest.mark.parametrize("words", [("run", "quikc"), ("plan", "quikc")])
+def test_an_unknown_suite(heatproof: Command, words: tuple[str, ...]) -> None:
+    one_line(heatproof(*words), "unknown suite 'quikc'", "did you mean quick?")
+
+
+def test_an_unknown_method_names_the_nearest(heatproof: Command) -> None:
+    one_line(heatproof("run", "tiny.toml", "--method", "gradent"), "unknown method 'gradent'", "gradient")
+
+
+def test_a_suite_with_a_misspelt_key(heatproof: Command) -> None:
+    Path("odd.toml").write_text(SUITE.replace("samples", "sampels"))
+    one_line(heatproof("run", "odd.toml"), "unknown key 'sampels', did you mean 'samples'?")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("import nothing_like_this", ("does not import", "nothing_like_this")),
+        ("x = 1", ("registers no method",)),
+        (METHOD.format(body="return x").replace('    """A user\'s method."""', ""), ("mine", "no docstring")),
+        (METHOD.format(body="return x").replace("x, target)", "x, tarrget)"), ("'tarrget'", "did you mean 'target'")),
+        (METHOD.format(body="return x").replace("x, target)", "x, *, steps)"), ("'steps'", "no default")),
+        (METHOD.format(body="return x").replace("def mine", "def gradient"), ("'gradient'", "already defined")),
+    ],
+)
+def test_a_file_that_is_no_declaration(heatproof: Command, text: str, words: tuple[str, ...]) -> None:
+    Path("mine.py").write_text(text)
+    one_line(heatproof("run", "tiny.toml", "--method", "mine.py"), "mine.py" if "gradient" not in text else "", *words)
+
+
+def test_a_file_that_is_not_there(heatproof: Command) -> None:
+    one_line(heatproof("run", "tiny.toml", "--method", "nowhere.py"), "nowhere.py does not exist")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("return x[:, :2]", ("mine: ValueError: the attribution has shape (4, 2)",)),
+        ("return 'a map'", ("mine: TypeError", "returned a str")),
+        ("return x * float('nan')", ("mine: ValueError: every map has NaN or infinite values",)),
+        ("return x / 0", ("every map has NaN or infinite values",)),
+        ("return x[9, 9]", ("mine: IndexError",)),
+        ("raise RuntimeError('out of luck')", ("mine: RuntimeError: out of luck (mine.py:10)",)),
+        ("return x.where(torch.arange(len(x))[:, None] > 0, torch.nan)", ("1 of 4 maps have NaN or infinite values",)),
+    ],
+)
+def test_a_failing_method_is_one_line_and_nothing_else_is_lost(
+    heatproof: Command, body: str, words: tuple[str, ...]
+) -> None:
+    said = heatproof("run", "tiny.toml", "--method", write(body))
+    one_line(said, *words, "(3 tasks)")
+    assert "gradient" not in said.err
+    assert Path("runs/tiny/report/index.html").is_file()
+
+
+def test_an_endless_loop_is_stopped(heatproof: Command) -> None:
+    body = "while True:\n        try:\n            target = target + 0\n        except Exception:\n            pass"
+    said = heatproof("run", "tiny.toml", "--method", write(body), "--timeout", "0.5")
+    one_line(said, "mine: took longer than the time limit of 0.5 s (3 tasks)")
+
+
+def test_an_honest_no_is_no_failure(heatproof: Command) -> None:
+    said = heatproof("run", "tiny.toml", "--method", write("raise Refused('not for tables')"))
+    assert said.status == 0
+    assert "mine is not ranked" in said.out
+
+
+def test_a_full_disk_keeps_what_was_finished(heatproof: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync, done = os.fsync, []
+
+    def full(file: int) -> None:
+        done.append(file)
+        if len(done) > 8:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        one_line(heatproof("run", "tiny.toml"), "No space left on device", "kept")
+    kept = set(Path("runs/tiny/store").rglob("*.parquet"))
+    assert kept
+    assert not list(Path("runs/tiny").rglob(".*.parquet.*"))
+    assert heatproof("run", "tiny.toml").status == 0
+    assert kept < set(Path("runs/tiny/store").rglob("*.parquet"))
+
+
+def test_no_permission_to_write(heatproof: Command) -> None:
+    Path("file").write_text("not a folder")
+    one_line(heatproof("run", "tiny.toml", "--out", "file/run"), "Not a directory", "file/run")
+
+
+def test_a_damaged_store_is_put_aside_and_computed_again(heatproof: Command) -> None:
+    heatproof("run", "tiny.toml")
+    paths = sorted(Path("runs/tiny/store").rglob("*.parquet"))
+    whole = {path: path.read_bytes() for path in paths}
+    for path in paths[::3]:
+        path.write_bytes(path.read_bytes()[:-40])
+    assert heatproof("run", "tiny.toml").status == 0
+    store = Store(Path("runs/tiny/store"))
+    assert set(paths) <= set(Path("runs/tiny/store").rglob("*.parquet"))
+    assert store.damaged()
+    assert len(whole) == len(paths)
+
+
+def test_not_a_run_directory(heatproof: Command) -> None:
+    one_line(heatproof("report", "."), "is not a run directory")
+
+
+def test_a_misspelt_format_or_kind(heatproof: Command) -> None:
+    heatproof("run", "tiny.toml")
+    one_line(heatproof("report", "runs/tiny", "--format", "htlm"), "unknown format 'htlm'")
+    one_line(heatproof("list", "methodz"), "'methodz'")
+    one_line(heatproof("check", "suites"), "cannot check 'suites'")
+
+
+def test_a_new_method_passes_its_own_test(heatproof: Command) -> None:
+    assert heatproof("new", "method", "my_explainer").status == 0
+    assert heatproof("check", "methods", "my_explainer.py").status == 0
+    one_line(heatproof("new", "method", "my_explainer"), "exists already")
+    one_line(heatproof("new", "method", "gradient"), "exists already")
+    one_line(heatproof("new", "method", "My-Explainer"), "is not a method's name")
+
+
+def test_a_broken_method_fails_its_check(heatproof: Command) -> None:
+    said = heatproof("check", "methods", write("return torch.randn(x.shape)"))
+    assert said.status == 1
+    assert "mine: " in said.out
+
+
+def test_training_something_without_weights(heatproof: Command) -> None:
+    one_line(heatproof("train", "breast_cancer_boosting"), "no weights to train")
+    one_line(heatproof("train", "creatures_vitt"), "creatures_vit")
