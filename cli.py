@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from .api import SUITES, baselines, entrants
 from .api import run as run_suite
 from .api import suite as find
 from .benchmark import Part, Registry, check_method, check_metric, methods, metrics, models, tasks
+from .benchmark.checks import Check
 from .benchmark.memory import keep_memory
 from .benchmark.plan import estimate
 from .benchmark.plan import plan as make_plan
@@ -60,12 +62,7 @@ class Fault:
 def main() -> None:
     """Run the command line; what a user did wrong becomes one line on standard error, and exit status 2."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
-    except typer.TyperException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        _stop("stopped; what was finished is kept: the same command goes on from there", 130)
+        app()
     except OSError as error:
         _stop(f"{error.strerror}: {error.filename or 'the run directory'}; what was finished is kept")
     except (ValueError, KeyError, TypeError) as error:
@@ -202,17 +199,24 @@ def check(
     """Put methods or metrics through their contract, check by check."""
     if kind not in ("methods", "metrics"):
         raise ValueError(f"cannot check {kind!r}: check methods or metrics")
-    registry, checker = (methods, check_method) if kind == "methods" else (metrics, check_metric)
-    found = {}
-    for name in names or list(registry):  # type: ignore[call-overload]
-        parts = registry.from_module(import_file(Path(name))) if name.endswith(".py") else (registry[name],)
-        found.update({part.name: checker(part) for part in parts})
+    registry = methods if kind == "methods" else metrics
+    found = {name: outcome for asked in names or [*registry] for name, outcome in _checked(kind, asked)}
     failed = sum(not check.passed and not check.skipped for checks in found.values() for check in checks)
     if as_json:
         _say(json.dumps(tables.check_data(found), indent=1))
     else:
         screen.print(*tables.checks(found), sep="\n")
     raise typer.Exit(1 if failed else 0)
+
+
+def _checked(kind: str, asked: str) -> Iterator[tuple[str, list[Check]]]:
+    """Check the part of a name, or all that a file defines."""
+    if kind == "methods":
+        for method in methods.from_module(import_file(Path(asked))) if asked.endswith(".py") else [methods[asked]]:
+            yield method.name, check_method(method)
+    else:
+        for metric in metrics.from_module(import_file(Path(asked))) if asked.endswith(".py") else [metrics[asked]]:
+            yield metric.name, check_metric(metric)
 
 
 @app.command()

@@ -118,11 +118,16 @@ def _records(table: pd.DataFrame) -> list[Data]:
 
 
 def failures(results: Results) -> list[str]:
-    """Name what failed and why, each reason once."""
+    """Say in one line for each method that failed where and why."""
     cells = results.cells
     bad = cells[(cells["status"] == "failed") | ((cells["status"] == "ok") & (cells["reason"] != ""))]
-    places = bad.groupby(["method", "reason"])["task"].nunique()
-    return [f"{method}: {reason} ({count} tasks)" for (method, reason), count in places.items()]  # type: ignore[misc]
+    return [_failure(str(method), cells) for method, cells in bad.groupby("method")]
+
+
+def _failure(method: str, cells: pd.DataFrame) -> str:
+    reasons = cells["reason"].unique()
+    more = f", and {len(reasons) - 1} more reasons, see the report" if len(reasons) > 1 else ""
+    return f"{method}: {reasons[0]} ({cells['task'].nunique()} tasks{more})"
 
 
 def comparison(found: Comparison) -> Iterator[RenderableType]:

@@ -17,6 +17,7 @@ from ..units import element_count, per_unit, unit_count
 from . import _state
 from ._check import Broken, Check, NamedCheck, demand, named
 from ._questions import METHOD_QUESTIONS, Make, Question
+from ._untouched import inputs, network, random_state
 
 CLOSE = 1e-5
 """How far a map may move by rounding, relative to its largest value."""
@@ -74,6 +75,10 @@ class Subject:
     def maps(self) -> Tensor:
         """The maps, in the ordinary way."""
         return self.first[0]
+
+    def work(self, question: Question) -> object:
+        """Do what the shared checks watch."""
+        return self.ask(question)
 
     def ask(self, question: Question, seed: int = 0) -> Tensor:
         """Return the maps for another question, or with another seed."""
@@ -135,28 +140,6 @@ def order(subject: Subject) -> str:
     """The order of the samples changes nothing."""
     index = list(range(len(subject.maps)))[::-1]
     subject.same(subject.ask(subject.question.picked(index)), index, "the order of the samples")
-    return ""
-
-
-def inputs(subject: Subject) -> str:
-    """Samples and truth are as they were."""
-    return _leaves(subject, _state.inputs)
-
-
-def network(subject: Subject) -> str:
-    """Parameters, their gradients, buffers, modes and hooks are as they were."""
-    return _leaves(subject, _state.network)
-
-
-def random_state(subject: Subject) -> str:
-    """The global random states of torch, numpy and random are as they were."""
-    return _leaves(subject, _state.luck)
-
-
-def _leaves(subject: Subject, look: Callable[[Question], _state.State]) -> str:
-    question = subject.make()
-    with _state.untouched(question, look):
-        subject.ask(question)
     return ""
 
 

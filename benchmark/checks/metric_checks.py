@@ -19,6 +19,7 @@ from . import _state
 from ._check import Check, NamedCheck, demand, named
 from ._linear import BLENDED, METRIC_QUESTIONS, NOISY, TRUTHFUL, TURNED
 from ._questions import Make, Question
+from ._untouched import inputs, network, random_state
 
 Scores = Mapping[str, Tensor]
 CLOSE = 1e-5
@@ -78,6 +79,10 @@ class Subject:
         if self.metric.capability is not None:
             require(question.gate.capability, self.metric.capability)
         return score(Asked(self.metric, self.settings), question.gate, question.batch, maps, method)
+
+    def work(self, question: Question) -> object:
+        """Do what the shared checks watch."""
+        return self.scores(question)
 
     def scores(self, question: Question, method: Method = BLENDED, **settings: object) -> Scores:
         """Return the scores of a method's maps."""
@@ -247,28 +252,6 @@ def not_finite(subject: Subject) -> str:
 def _others(subject: Subject, found: Scores, but: Iterable[int], what: str) -> str:
     index = [i for i in range(len(subject.question.batch)) if i not in but]
     subject.same({name: values[index] for name, values in found.items()}, index, what)
-    return ""
-
-
-def inputs(subject: Subject) -> str:
-    """Samples and truth are as they were."""
-    return _leaves(subject, _state.inputs)
-
-
-def network(subject: Subject) -> str:
-    """Parameters, their gradients, buffers, modes and hooks are as they were."""
-    return _leaves(subject, _state.network)
-
-
-def random_state(subject: Subject) -> str:
-    """The global random states of torch, numpy and random are as they were."""
-    return _leaves(subject, _state.luck)
-
-
-def _leaves(subject: Subject, look: Callable[[Question], _state.State]) -> str:
-    question = subject.make()
-    with _state.untouched(question, look):
-        subject.scores(question)
     return ""
 
 
