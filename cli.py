@@ -16,7 +16,6 @@ from .api import run as run_suite
 from .api import suite as find
 from .benchmark import Part, Registry, check_method, check_metric, methods, metrics, models, tasks
 from .benchmark.checks import Check
-from .benchmark.memory import keep_memory
 from .benchmark.plan import estimate
 from .benchmark.plan import plan as make_plan
 from .benchmark.registry import import_file
@@ -49,7 +48,6 @@ def heatproof(
     traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error comes from.")] = False,
 ) -> None:
     """Take the options of all commands."""
-    keep_memory()
     Fault.traceback = traceback
 
 

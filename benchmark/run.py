@@ -8,6 +8,7 @@ from pathlib import Path
 from .data import Record
 from .harness import Asked
 from .jobs import jobs_of, preview_key, run_jobs
+from .memory import keep_memory
 from .plan import Cell, plan
 from .provenance import provenance
 from .registry import TRUTH_WORDS, Method, Metric, Part
@@ -47,6 +48,7 @@ def run(
     With `extra` methods only these and the controls are computed: all else comes from the directory or from the stored
     `baselines`, by the hash of what it depends on.
     """
+    keep_memory()
     how = how or How()
     store = Store(folder / "store")
     clean(store.folder)

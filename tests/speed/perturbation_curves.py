@@ -1,9 +1,8 @@
 """How much longer `perturbation_curves` takes than the bare forward passes that it makes.
 
 Run as `python tests/speed/perturbation_curves.py [REPEATS]`. The metric and the same number of inputs through the same
-network, in the same batches, take turns in one process, so that whatever else the machine does falls on both. With
-glibc, MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ (1000000000, say) keep freed memory in the process;
-without them a good part of the metric's own time is page faults.
+network, in the same batches, take turns in one process, so that whatever else the machine does falls on both. Freed
+memory stays with the process, for both alike, as in every run.
 """
 
 import os
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from heatproof.benchmark import Batch, Gate, grid_units, metrics, models
 from heatproof.benchmark.harness import Asked, score
+from heatproof.benchmark.memory import keep_memory
 
 SAMPLES, SIDE, PATCH = 32, 64, 8
 
@@ -65,6 +65,7 @@ def ratios(name: str, repeats: int) -> str:
 
 
 if __name__ == "__main__":
+    keep_memory()
     torch.set_num_threads(1)
     for network in ("creatures_resnet", "creatures_vit"):
         sys.stdout.write(ratios(network, int(sys.argv[1]) if len(sys.argv) > 1 else 9) + "\n")

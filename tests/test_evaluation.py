@@ -1,0 +1,112 @@
+"""Scoring maps that somebody has, on their own model."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+
+from heatproof import evaluate
+
+N, SIDE, CLASSES = 6, 16, 3
+
+
+class Linear(nn.Module):
+    """Logits that are linear in the pixels: the exact attribution of class k is its weight times the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        weight = torch.randn(CLASSES, 3 * SIDE * SIDE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, str]:
+        return x.flatten(1) @ self.weight.T, "beside the logits"
+
+
+@pytest.fixture
+def x() -> Tensor:
+    return torch.rand(N, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def exact(x: Tensor, target: Tensor) -> Tensor:
+    way = x - x.mean((2, 3), keepdim=True)
+    return Linear().weight.detach()[target].reshape(x.shape) * way
+
+
+def means(table: pd.DataFrame) -> pd.Series:
+    return table.groupby(["method", "score"])["value"].mean()
+
+
+def test_exact_maps_are_complete_and_beat_noise_and_their_negative(x: Tensor) -> None:
+    target = torch.arange(N) % CLASSES
+    maps = {"exact": exact(x, target), "negative": -exact(x, target), "noise": torch.randn(x.shape)}
+    names = ("perturbation_curves", "completeness", "sparseness")
+    found = means(evaluate(Linear(), x, target, maps, names, readout="logit"))
+    assert found["exact", "completeness"] < 1e-5
+    assert found["negative", "completeness"] == pytest.approx(2, abs=1e-5)
+    assert found["exact", "relevance_gain"] > found["noise", "relevance_gain"] > found["negative", "relevance_gain"]
+    assert found["exact", "relevance_gain"] == pytest.approx(-found["negative", "relevance_gain"])
+
+
+def test_numpy_and_files_give_the_same_as_tensors(x: Tensor, tmp_path: Path) -> None:
+    target = [0] * N
+    maps = exact(x, torch.zeros(N, dtype=torch.int64))
+    np.savez(tmp_path / "maps.npz", mine=maps.numpy(), ids=np.array([f"s{i}" for i in range(N)]))
+    ids = [f"s{i}" for i in range(N)]
+    ours = evaluate(Linear(), x, target, {"mine": maps}, ids=ids)
+    theirs = evaluate(Linear(), x.numpy(), target, tmp_path / "maps.npz", ids=ids)
+    pd.testing.assert_frame_equal(ours, theirs)
+
+
+def test_a_mask_is_the_truth(x: Tensor) -> None:
+    mask = torch.zeros(N, SIDE, SIDE, dtype=torch.bool)
+    mask[:, 4:8, 4:8] = True
+    maps = {"inside": mask.double(), "outside": (~mask).double(), "even": torch.ones(N, SIDE, SIDE)}
+    found = means(evaluate(Linear(), x, [1] * N, maps, ["relevance_mass", "relevance_rank"], truth=mask))
+    share = 16 / SIDE**2
+    for score in ("relevance_mass", "relevance_rank"):
+        assert found["inside", score] == 1
+        assert found["outside", score] == 0
+        assert found["even", score] == pytest.approx(share)
+
+
+def test_a_metric_that_cannot_be_served_says_why(x: Tensor) -> None:
+    found = evaluate(Linear(), x, [0] * N, {"mine": x}, ["relevance_mass", "effect_cosine"])
+    assert found["value"].isna().all()
+    assert found["reason"].str.contains("truth").all()
+
+
+def test_a_classifier_of_columns() -> None:
+    rows = np.random.default_rng(0).normal(size=(40, 4))
+    classifier = LogisticRegression().fit(rows, (rows[:, 0] > 0).astype(int))
+    maps = classifier.coef_ * (rows - rows.mean(0))
+    options = {"readout": "log_odds", "baseline": np.tile(rows.mean(0), (40, 1))}
+    found = means(evaluate(classifier, rows, [1] * 40, {"exact": maps}, ["completeness"], **options))
+    assert found["exact", "completeness"] < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target": [CLASSES] * N}, f"target {CLASSES} is out of range: the model has {CLASSES} outputs"),
+        ({"target": [0] * (N - 1)}, "batch.target has 5 samples"),
+        ({"attributions": {"mine": torch.zeros(N, 7)}}, r"mine: the attribution has shape \(6, 7\)"),
+        ({"metrics": ["sparsness"]}, "unknown metric 'sparsness': did you mean sparseness"),
+        ({"readout": "probabilty"}, "readout 'probabilty' is unknown"),
+        ({"truth": torch.zeros(N, 5)}, "truth covers"),
+        ({"ids": ["same"] * N}, "not unique"),
+        (
+            {"attributions": {"mine": torch.zeros(N, 3, SIDE, SIDE), "ids": np.arange(N)[::-1]}},
+            "another order of samples",
+        ),
+        ({"model": object()}, "cannot adapt a object"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(x: Tensor, change: dict[str, object], message: str) -> None:
+    given: dict[str, object] = {"model": Linear(), "x": x, "target": [0] * N, "attributions": {"mine": x}}
+    with pytest.raises((ValueError, KeyError, TypeError), match=message) as caught:
+        evaluate(**{**given, **change})  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
