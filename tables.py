@@ -70,7 +70,11 @@ def plan_data(cells: Sequence[Cell], bill: Estimate) -> Data:
 
 def boards(standing: Standing) -> Iterator[RenderableType]:
     """Show the board of each track, and what it rests on."""
+    shown: set[tuple[str, ...]] = set()
     for track, board in standing.boards.items():
+        if (tasks := tuple(standing.tasks(track))) in shown:
+            continue
+        shown.add(tasks)
         yield _board(standing, track, board)
         yield Text(
             f"differences below {board.separable:.2f} are not told apart here; "
