@@ -29,7 +29,7 @@ baselines: $(VENV)/ready  ## run `quick` anew and store its records as the basel
 	$(BIN)/heatproof pack quick build/baselines
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "heatproof needs Python 3.11 or newer, this is " + sys.version)'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "heatproof needs Python 3.11 or newer, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/ready: $(BIN)/python pyproject.toml constraints.txt

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from .benchmark import Method, methods
 from .benchmark import run as kernel
+from .benchmark.pack import read_pack
 from .benchmark.registry import import_file
 from .benchmark.results import Results
-from .benchmark.store import read_pack
 from .benchmark.suite import Suite, find_suite
 
 SUITES = Path(__file__).parent / "leaderboard" / "suites"

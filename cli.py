@@ -16,12 +16,13 @@ from .api import run as run_suite
 from .api import suite as find
 from .benchmark import Part, Registry, check_method, check_metric, methods, metrics, models, tasks
 from .benchmark.checks import Check
+from .benchmark.pack import read_pack, write_pack
 from .benchmark.plan import estimate
 from .benchmark.plan import plan as make_plan
 from .benchmark.registry import import_file
 from .benchmark.results import Results
 from .benchmark.run import How
-from .benchmark.store import Store, read_pack, write_pack
+from .benchmark.store import Store
 from .leaderboard.board import Standing
 from .leaderboard.report import FORMATS, write_report
 from .scaffold import write_method

@@ -16,7 +16,7 @@ from .benchmark.results import Results
 from .benchmark.suite import Suite
 from .leaderboard.board import Standing
 from .leaderboard.compare import Comparison
-from .leaderboard.statistics import Board
+from .leaderboard.ranking import Board
 
 Data = dict[str, Any]
 

@@ -51,7 +51,7 @@ def run(
     keep_memory()
     how = how or How()
     store = Store(folder / "store")
-    clean(store.folder)
+    clean(folder)
     cells = plan(suite, extra, how.batch_size)
     _take(cells, store, baselines or {}, how)
     wanted = [cell for cell in cells if not extra or _asked(cell, extra)]

@@ -161,10 +161,11 @@ def _preview_of(table: pa.Table, head: Mapping[str, Any]) -> Preview:
 def _record_of(table: pa.Table, head: Mapping[str, Any]) -> Record:
     ids = tuple(table["sample"].to_pylist())
     scores = {name: _tensor(table[name], len(ids)) for name in table.column_names if name != "sample"}
-    return _record(head, ids, scores)
+    return record_of(head, ids, scores)
 
 
-def _record(head: Mapping[str, Any], ids: tuple[str, ...], scores: Mapping[str, Tensor]) -> Record:
+def record_of(head: Mapping[str, Any], ids: tuple[str, ...], scores: Mapping[str, Tensor]) -> Record:
+    """Return the record that was written as a head, ids and scores."""
     costs = {name: Cost(**head[name]) for name in ("cost", "explained")}
     return Record(**{**head, **costs, "ids": ids, "scores": scores})
 
@@ -185,8 +186,9 @@ def _tensor(column: pa.ChunkedArray, count: int) -> Tensor:
 
 def clean(folder: Path) -> None:
     """Remove the temporary files that killed processes left; those of living ones stay."""
-    for leftover in folder.glob("*/.*.parquet.*"):
-        if not _alive(int(leftover.suffix[1:])):
+    for leftover in folder.rglob(".*"):
+        process = leftover.suffix[1:]
+        if process.isdigit() and not _alive(int(process)):
             with suppress(OSError):
                 leftover.unlink()
 
@@ -201,43 +203,3 @@ def _alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def write_pack(path: Path, records: Mapping[str, Record]) -> None:
-    """Write many records into one Parquet file, to be shipped; curves and traces are left out."""
-    rows = []
-    for key, record in sorted(records.items()):
-        head = {**asdict(record), "trace": ""}
-        ids, scores = head.pop("ids"), head.pop("scores")
-        flat = {name: values.tolist() for name, values in scores.items() if values.ndim == 1}
-        rows.append(
-            {"key": key, "head": json.dumps(head), "ids": list(ids), "names": list(flat), "values": [*flat.values()]}
-        )
-    schema = pa.schema(
-        [
-            ("key", pa.string()),
-            ("head", pa.string()),
-            ("ids", pa.list_(pa.string())),
-            ("names", pa.list_(pa.string())),
-            ("values", pa.list_(pa.list_(pa.float64()))),
-        ]
-    )
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema), sink, compression="zstd")
-    write_atomic(path, sink.getvalue().to_pybytes())
-
-
-def read_pack(path: Path) -> dict[str, Record]:
-    """Read the records of a pack by key; none where there is no such file."""
-    if not path.is_file():
-        return {}
-    return {row["key"]: _unpacked(row) for row in pq.read_table(path).to_pylist()}
-
-
-def _unpacked(row: Mapping[str, object]) -> Record:
-    head = json.loads(str(row["head"]))
-    scores = {
-        name: torch.tensor(values, dtype=torch.float64)
-        for name, values in zip(row["names"], row["values"], strict=True)  # type: ignore[call-overload]
-    }
-    return _record(head, tuple(row["ids"]), scores)  # type: ignore[arg-type]

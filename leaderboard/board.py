@@ -7,7 +7,7 @@ from ..benchmark import BlackBox, Differentiable, Layered, WhiteBox
 from ..benchmark.results import Results
 from .compare import Comparison, compare
 from .normalise import TaskScores, task_scores
-from .statistics import Board, dense, make_board
+from .ranking import Board, dense, make_board
 
 TRACKS = {"differentiable": Differentiable, "black box": BlackBox, "layered": Layered}
 """What a model must answer for its tasks to count on a track; the first track is the headline.

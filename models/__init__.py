@@ -1,1 +1,1 @@
-"""TODO."""
+"""Networks: adapters for those of others, and the embedded ones with their weights and recipes."""

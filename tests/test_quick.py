@@ -7,8 +7,8 @@ import pytest
 import heatproof
 from heatproof.api import baselines, suite
 from heatproof.benchmark import tasks
+from heatproof.benchmark.pack import read_pack
 from heatproof.benchmark.plan import plan
-from heatproof.benchmark.store import read_pack
 from heatproof.leaderboard.board import Standing
 
 CHANCE = '''

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...benchmark.registry import TRUTH_WORDS, metrics
 from ...benchmark.results import Results
 from ..board import Standing
-from ..statistics import Board
+from ..ranking import Board
 
 LEVEL = 0.95
 CELL = ["task", "method", "metric", "score"]

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from heatproof.benchmark import Batch, Cost, Record
-from heatproof.benchmark.store import Maps, Store, clean, read_pack, write_atomic, write_pack
+from heatproof.benchmark.pack import read_pack, write_pack
+from heatproof.benchmark.store import Maps, Store, clean, write_atomic
 
 KEY = "ab" + "0" * 30
 MAPS = Maps(("a", "b"), torch.tensor([[0.1, -2.0], [float("nan"), 3e-30]]), Cost(3, 2, 0.5, 7.0))

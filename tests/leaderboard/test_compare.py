@@ -11,7 +11,7 @@ from scipy import stats
 
 from heatproof.leaderboard.compare import compare, holm, paired, rope_verdict, sign_flip_p, within_task
 from heatproof.leaderboard.normalise import TaskScores, task_scores
-from heatproof.leaderboard.statistics import dense, make_board
+from heatproof.leaderboard.ranking import dense, make_board
 
 LEVEL = {"random": 0.2, "oracle": 0.9, "good": 0.6, "noisy": 0.5, "other": 0.4}
 SEEDS = {"noisy": (0, 1, 2), "random": (0, 1, 2)}

@@ -13,13 +13,11 @@ from scipy import stats
 
 from heatproof.leaderboard import statistics
 from heatproof.leaderboard.normalise import TaskScores
+from heatproof.leaderboard.ranking import Dense, dense, make_board
 from heatproof.leaderboard.statistics import (
-    Dense,
     balanced_mean,
     bonferroni_t,
     degrees_of_freedom,
-    dense,
-    make_board,
     max_t,
     mean_interval,
     reliability,

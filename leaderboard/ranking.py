@@ -1,0 +1,130 @@
+"""The leaderboard: a dense table of task scores becomes scores, rank intervals and tiers."""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .normalise import TaskScores
+from .statistics import critical_values, mean_interval, order, reliability, separate, tiers
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """A table without holes: `scores` (tasks x methods), `families` by task, `portability`, `imputed` share by method.
+
+    `left_out`, a row per method that could not run everywhere: method, portability, missing (its tasks).
+    """
+
+    scores: pd.DataFrame
+    families: pd.Series
+    portability: pd.Series
+    imputed: pd.Series
+    left_out: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A leaderboard.
+
+    `rows`, best first, by method: score, low, high, rank, rank_low, rank_high, tier, portability, imputed, n_tasks.
+    `better` (M x M) is True where the row is separated from, and above, the column. `critical` is the critical value of
+    all pairs together. `detectable` is the true difference that one planned comparison finds with 80 % power,
+    `separable` the one that this board separates with 80 % power (medians over pairs). `reliability` is the mean
+    Kendall tau-b between the boards of two random halves of the tasks: an understatement for the whole, which has twice
+    the tasks.
+    """
+
+    rows: pd.DataFrame
+    better: pd.DataFrame
+    critical: float
+    detectable: float
+    separable: float
+    reliability: float
+    left_out: pd.DataFrame
+
+
+def dense(scores: TaskScores, tasks: Collection[str] | None = None, methods: Collection[str] | None = None) -> Dense:
+    """The admitted tasks (or those named) by the methods that ran on all of them; without names, controls stay out.
+
+    Tasks are never dropped for the sake of a method: a score would then depend on who else entered.
+    """
+    table = scores.table
+    admitted = scores.tasks.loc[scores.tasks["admitted"], "task"].tolist()
+    chosen = admitted if tasks is None else list(tasks)
+    entered = sorted(set(table.loc[table["role"] != "control", "method"]) if methods is None else set(methods))
+    _refuse_unknown("tasks", chosen, admitted, "admitted")
+    _refuse_unknown("methods", entered, table["method"], "scored")
+    table = table[table["task"].isin(chosen) & table["method"].isin(entered)]
+    matrix = table.pivot(index="task", columns="method", values="z").reindex(index=chosen, columns=entered)
+    portability = matrix.notna().mean()
+    complete = portability.index[portability == 1]
+    left_out = [
+        {"method": name, "portability": portability[name], "missing": tuple(matrix.index[matrix[name].isna()])}
+        for name in entered
+        if name not in complete
+    ]
+    return Dense(
+        scores=matrix[complete],
+        families=table.drop_duplicates("task").set_index("task")["family"].reindex(chosen),
+        portability=portability[complete],
+        imputed=table.groupby("method")["imputed_share"].mean()[complete],
+        left_out=pd.DataFrame(left_out, columns=["method", "portability", "missing"]),
+    )
+
+
+def make_board(table: Dense, *, level: float = 0.95, draws: int = 10_000, splits: int = 200, seed: int = 0) -> Board:
+    """Scores, their t intervals, simultaneous rank intervals and tiers of every method in the table."""
+    names = table.scores.columns
+    scores, families = table.scores.to_numpy(np.float64), table.families.tolist()
+    refuse_holes(table.scores)
+    mean, low, high = mean_interval(scores, families, level)
+    pairs = separate(scores, families, level=level, draws=draws, seed=seed)
+    above, below = pairs.better.sum(axis=0), pairs.better.sum(axis=1)
+    rows = pd.DataFrame(
+        {
+            "score": mean,
+            "low": low,
+            "high": high,
+            "rank": 1 + (pairs.difference > 0).sum(axis=0),
+            "rank_low": 1 + above,
+            "rank_high": len(names) - below,
+            "tier": tiers(mean, pairs.better),
+            "portability": table.portability.to_numpy(),
+            "imputed": table.imputed.to_numpy(),
+            "n_tasks": len(scores),
+        },
+        index=names,
+    )
+    t_pair, t_power = critical_values(families, level)
+    error = float(np.median(pairs.errors)) if pairs.errors.size else math.nan
+    return Board(
+        rows=rows.iloc[order(mean)],
+        better=pd.DataFrame(pairs.better, index=names, columns=names),
+        critical=pairs.critical,
+        detectable=(t_pair + t_power) * error,
+        separable=(pairs.critical + t_power) * error,
+        reliability=reliability(scores, families, splits=splits, seed=seed),
+        left_out=table.left_out,
+    )
+
+
+def refuse_holes(scores: pd.DataFrame) -> None:
+    """Raise, naming the cells, if a table of tasks by methods has NaN, no task or no method."""
+    holes = [f"{scores.index[t]}/{scores.columns[m]}" for t, m in np.argwhere(scores.isna().to_numpy())]
+    if holes:
+        shown = ", ".join(holes[:5]) + (", …" if len(holes) > 5 else "")
+        raise ValueError(
+            f"cells without a score ({len(holes)}): {shown}; impute them, or leave the methods out with dense()"
+        )
+    if scores.empty:
+        raise ValueError(
+            f"a board needs a task and a method, got {len(scores)} x {scores.shape[1]}; see left_out of dense()"
+        )
+
+
+def _refuse_unknown(what: str, given: Collection[str], known: Collection[str], word: str) -> None:
+    if strange := sorted(set(given) - set(known)):
+        raise ValueError(f"{what} {strange} are not {word}; choose among {sorted(set(known))}")
