@@ -174,7 +174,7 @@ class _Bridge(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * outer.reshape(-1, *[1] * (gradient.ndim - 1)), None, None
+        return gradient * outer.to(gradient.dtype).reshape(-1, *[1] * (gradient.ndim - 1)), None, None
 
 
 def check_target(x: Tensor, target: Tensor) -> None:

@@ -104,11 +104,15 @@ def _others(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def read_out(logits: Tensor, target: Tensor, readout: str) -> Tensor:
-    """Return the target's readout (N,); a target that the model has no output for is a ValueError."""
+    """Return the target's readout (N,), in double precision; a target that the model has no output for is a ValueError.
+
+    A probability near 1 leaves single precision no digits to tell a small change, or a gradient, from rounding.
+    """
     count = logits.shape[1]
     if target.numel() and not 0 <= int(target.min()) <= int(target.max()) < count:
         raise ValueError(
             f"target {int(target.max() if int(target.max()) >= count else target.min())} is out of range: "
             f"the model has {count} outputs, so targets are 0..{count - 1}"
         )
-    return READOUTS[readout](logits, target[:, None].to(logits.device))
+    precise = logits if logits.device.type == "mps" else logits.double()
+    return READOUTS[readout](precise, target[:, None].to(logits.device))

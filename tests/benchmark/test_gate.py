@@ -361,7 +361,17 @@ def test_a_network_in_training_mode_answers_as_in_evaluation_and_stays_as_it_was
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert all(p.grad is None and p.requires_grad for p in module.parameters())
     module.eval()
-    torch.testing.assert_close(scores, module(x.float()).gather(1, target[:, None])[:, 0].detach())
+    torch.testing.assert_close(scores.float(), module(x.float()).gather(1, target[:, None])[:, 0].detach())
+
+
+def test_a_saturated_probability_keeps_its_digits() -> None:
+    module = nn.Linear(1, 2, bias=False)
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([[0.0], [20.0]]))
+    gate, x, target = Gate(Network(module)), torch.ones(1, 1), torch.ones(1, dtype=torch.int64)
+    rest = 1 / (1 + torch.tensor(20.0, dtype=torch.float64).exp())
+    assert float(1 - gate.score(x, target)) == pytest.approx(float(rest), rel=1e-6)
+    assert float(gate.gradient(x, target)) == pytest.approx(float(20 * rest * (1 - rest)), rel=1e-6)
 
 
 def test_a_network_stays_as_it_was_when_it_fails() -> None:

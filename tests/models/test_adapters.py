@@ -332,7 +332,7 @@ def test_whatever_a_module_returns_its_logits_are_found(wrap):
 def test_one_output_unit_is_the_log_odds_of_class_one():
     module, x = Returning(1, lambda z: z), torch.rand(2, 4)
     probability = torch.sigmoid(module.linear(x))[:, 0]
-    torch.testing.assert_close(Gate(adapt(module)).score(x, scores(x)), probability.detach())
+    torch.testing.assert_close(Gate(adapt(module)).score(x, scores(x)).float(), probability.detach())
 
 
 def test_a_scikit_learn_classifier_gives_its_probabilities_and_nothing_else():
