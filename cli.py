@@ -132,12 +132,14 @@ def run(
     With --method only that method is run; it is put among the suite's stored baselines.
     """
     how = How(batch_size, workers, ray, timeout, retry)
+    folder = out or Path("runs") / find(suite).name
+    before = set(Store(folder / "store").damaged())
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         ticket = bar.add_task("planning", total=None)
         results = run_suite(
             suite,
-            out or "",
+            folder,
             method or (),
             how=how,
             progress=lambda done, total, what: bar.update(ticket, completed=done, total=total, description=what),
@@ -153,16 +155,16 @@ def run(
         if results.absent:
             _say(f"without stored results, so not on the board: {', '.join(results.absent)} (run the whole suite once)")
         _say(f"report: {page}")
-    _tell_failures(results)
+    damaged = [path for path in results.store.damaged() if path not in before]
+    _tell(tables.failures(results) + tables.repairs(damaged))
 
 
 def _names(asked: list[str]) -> list[str]:
     return [method.name for method in entrants(asked)[0]]
 
 
-def _tell_failures(results: Results) -> None:
-    """Say what failed, each reason once, and leave with status 1 if anything did."""
-    lines = tables.failures(results)
+def _tell(lines: list[str]) -> None:
+    """Say what went wrong, and leave with status 1 if anything did."""
     for line in lines:
         Console(stderr=True, soft_wrap=True).print(f"heatproof: {line}", markup=False, highlight=False)
     if lines:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -132,6 +133,15 @@ def _failure(method: str, cells: pd.DataFrame) -> str:
     reasons = cells["reason"].unique()
     more = f", and {len(reasons) - 1} more reasons, see the report" if len(reasons) > 1 else ""
     return f"{method}: {reasons[0]} ({cells['task'].nunique()} tasks{more})"
+
+
+def repairs(damaged: Sequence[Path]) -> list[str]:
+    """Say in one line which files of the store were damaged."""
+    if not damaged:
+        return []
+    return [
+        f"{len(damaged)} damaged files of the store were put aside and their scores computed again, {damaged[0]} first"
+    ]
 
 
 def comparison(found: Comparison) -> Iterator[RenderableType]:
