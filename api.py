@@ -7,7 +7,7 @@ from pathlib import Path
 from .benchmark import Method, methods
 from .benchmark import run as kernel
 from .benchmark.pack import read_pack
-from .benchmark.registry import import_file
+from .benchmark.entries import import_file
 from .benchmark.results import Results
 from .benchmark.suite import Suite, find_suite
 

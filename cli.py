@@ -19,7 +19,7 @@ from .benchmark.checks import Check
 from .benchmark.pack import read_pack, write_pack
 from .benchmark.plan import estimate
 from .benchmark.plan import plan as make_plan
-from .benchmark.registry import import_file
+from .benchmark.entries import import_file
 from .benchmark.results import Results
 from .benchmark.run import How
 from .benchmark.store import Store

@@ -7,14 +7,27 @@ from .capabilities import BlackBox, Differentiable, Layered, WhiteBox
 from .checks import check_method, check_metric
 from .curves import area, confidence_normalised
 from .data import Batch, Cost, Record, Truth
+from .entries import Entry, Registry, import_file
 from .errors import Refused, UnknownName
+from .game import Game
 from .gate import Gate
 from .network import Network, read_logits, read_out
 from .question import Model, Source, Task, model, models, sources, task, tasks, training_data
 from .randomness import Rng, seed_of, streams
 from .ranking import descending, ranks, tied_share
-from .registry import Better, Entry, Method, Metric, Part, Registry, import_file, method, methods, metric, metrics
-from .subsets import subset_scores
+from .registry import (
+    Better,
+    Imputer,
+    Method,
+    Metric,
+    Part,
+    imputer,
+    imputers,
+    method,
+    methods,
+    metric,
+    metrics,
+)
 from .units import (
     areas,
     at_elements,
@@ -35,7 +48,9 @@ __all__ = [
     "Cost",
     "Differentiable",
     "Entry",
+    "Game",
     "Gate",
+    "Imputer",
     "Layered",
     "Method",
     "Metric",
@@ -63,6 +78,8 @@ __all__ = [
     "grid_units",
     "import_file",
     "impute",
+    "imputer",
+    "imputers",
     "like_input",
     "method",
     "methods",
@@ -78,7 +95,6 @@ __all__ = [
     "sources",
     "spread",
     "streams",
-    "subset_scores",
     "task",
     "tasks",
     "tied_share",

@@ -1,15 +1,25 @@
 """What a method may ask of a model: its annotation is a declaration, and the view that it is handed a permission."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from torch import Tensor, nn
 
 from .errors import Refused
+from .network import Network
 
 
 class BlackBox(Protocol):
-    """A model that can only be asked for scores."""
+    """A model that can only be asked for its outputs."""
+
+    @property
+    def readout(self) -> str:
+        """What the task reads of the outputs: the probability, the logit, …"""
+        ...
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return all outputs, (N, K)."""
+        ...
 
     def score(self, x: Tensor, target: Tensor) -> Tensor:
         """Return the task's readout of the target output, (N,)."""
@@ -44,8 +54,16 @@ class WhiteBox(Layered, Protocol):
         """The network itself."""
         ...
 
-    def randomized(self, seed: int) -> "WhiteBox":
-        """Return a copy with every parameter drawn anew, as if it had never been trained."""
+    def masked(self, x: Tensor, kept: Tensor, how: str) -> Tensor:
+        """Return all outputs (N, K) where the network itself leaves out what is not `kept` (N, E) bool."""
+        ...
+
+    def randomized(self, seed: int, names: Collection[str] | None = None) -> "WhiteBox":
+        """Return a copy with every parameter, or those of these names, drawn anew, as if it had never been trained."""
+        ...
+
+    def changed(self, change: Callable[[Network], Network], readout: str = "") -> "WhiteBox":
+        """Return another network, made from this one, behind the same gate; the bill is shared."""
         ...
 
 
@@ -62,6 +80,10 @@ def includes(available: type, wanted: type) -> bool:
     return wanted in available.__mro__
 
 
+_KEY = object()
+"""What the harness asks a view with for the model behind it."""
+
+
 class View:
     """A model that answers what one capability allows, and nothing else."""
 
@@ -71,10 +93,12 @@ class View:
         allowed = members(capability)
         self._allowed = capability.__name__
 
-        def answers(name: str) -> object:
-            return _answer(model, capability, name) if name in allowed else None
+        def answers(name: object) -> object:
+            if name is _KEY:
+                return model
+            return _answer(model, capability, str(name)) if name in allowed else None
 
-        self._answers: Callable[[str], object] = answers
+        self._answers: Callable[[object], object] = answers
 
     def __getattr__(self, name: str) -> object:
         """Return what the capability allows; refuse the rest with the annotation that would allow it."""
@@ -86,13 +110,19 @@ class View:
         raise AttributeError(f"the method declares `model: {self._allowed}`, which has no {name!r}: {advice}")
 
 
+def behind(view: View) -> object:
+    """Return the model behind a view, for the harness to work with."""
+    return view._answers(_KEY)
+
+
 def _answer(model: WhiteBox, capability: type, name: str) -> object:
     """Return what a model answers, no more than a capability offers: autograd ends at the scores of a black box."""
+    answer = getattr(model, name)
     if name == "score" and capability is BlackBox:
-        return lambda x, target: model.score(x.detach(), target)
-    if name == "randomized":
-        return lambda seed: View(model.randomized(seed), capability)
-    return getattr(model, name)
+        return lambda x, target: answer(x.detach(), target)
+    if name in ("randomized", "changed"):
+        return lambda *asked, **also: View(answer(*asked, **also), capability)
+    return answer
 
 
 def require(available: type, wanted: type) -> None:

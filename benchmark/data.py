@@ -1,13 +1,16 @@
 """What moves between the parts: batches, their truth, costs and records."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
 
+import torch
 from torch import Tensor
 
 Status = Literal["ok", "skipped", "failed"]
 TruthType = Literal["analytic", "interventional", "architectural", "data"]
+Redraw = Callable[[tuple[str, ...], Tensor], Tensor]
+"""Sample ids and their `kept` elements (N, E) bool to inputs that were really made without what is hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,12 @@ class Batch:
     baseline: Tensor
     """Like x: what "absent" means here."""
     truth: Truth | None = None
+    pool: Tensor | None = None
+    """(P, …): other samples of the same kind, of the split `tune`."""
+    redraw: Redraw | None = None
+    """Makes the samples again without some of what they show, where the dataset can."""
+    imputer: str = "baseline"
+    """What stands in for what a part hides."""
 
     def __post_init__(self) -> None:
         """Refuse samples that do not fit together."""
@@ -79,6 +88,10 @@ class Batch:
             raise ValueError(
                 "batch.units has samples of different numbers of units: results would depend on batch mates"
             )
+        if self.pool is not None and self.pool.shape[1:] != self.x.shape[1:]:
+            raise ValueError(
+                f"batch.pool holds samples of shape {tuple(self.pool.shape[1:])}, x of {tuple(self.x.shape[1:])}"
+            )
         if self.baseline.shape != self.x.shape:
             raise ValueError(f"batch.baseline has shape {tuple(self.baseline.shape)}, x has {tuple(self.x.shape)}")
 
@@ -87,9 +100,16 @@ class Batch:
 
     def __getitem__(self, index: slice) -> "Batch":
         """Return a part of the batch."""
-        truth = None if self.truth is None else self.truth[index]
+        return self._cut(index, self.ids[index])
+
+    def picked(self, index: Sequence[int]) -> "Batch":
+        """Return some of the samples, in this order."""
+        return self._cut(torch.tensor(index, dtype=torch.int64), tuple(self.ids[i] for i in index))
+
+    def _cut(self, index: Tensor | slice, ids: tuple[str, ...]) -> "Batch":
         x, target, units, baseline = (part[index] for part in (self.x, self.target, self.units, self.baseline))
-        return Batch(self.ids[index], x, target, units, baseline, truth)
+        truth = None if self.truth is None else self.truth[index]
+        return replace(self, ids=ids, x=x, target=target, units=units, baseline=baseline, truth=truth)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The one gate to a network: every pass goes through it, in batches that fit, and every pass is billed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from .capabilities import BlackBox, Differentiable, Layered, WhiteBox, require
 from .data import Cost
 from .errors import Refused
-from .network import READOUTS, Network, read_out
+from .network import READOUTS, Network, read_logits, read_out
 
 NUMBERS = 1 << 20
 SMALLEST = 64
@@ -73,21 +73,33 @@ class Gate:
         """Return the same gate with a bill of its own."""
         return Gate(self.network, self.readout, self.batch_size)
 
-    def randomized(self, seed: int) -> "Gate":
-        """Return the gate to an untrained copy; both share one bill."""
-        copy = Gate(self.network.randomized(seed), self.readout, self.batch_size)
-        copy.meter = self.meter
-        return copy
+    def randomized(self, seed: int, names: Collection[str] | None = None) -> "Gate":
+        """Return the gate to an untrained copy, or one that is untrained in part; both share one bill."""
+        return self.changed(lambda network: network.randomized(seed, names))
+
+    def changed(self, change: Callable[[Network], Network], readout: str = "") -> "Gate":
+        """Return the gate to another network, made from this one, or to another readout; both share one bill."""
+        other = Gate(change(self.network), readout or self.readout, self.batch_size)
+        other.meter = self.meter
+        return other
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the logits (N, K)."""
-        return self._run(lambda part, _: (self._forward(part),), x, torch.zeros(len(x), dtype=torch.int64))[0]
+        return self._run(lambda part, _: (self._forward(part),), x, x)[0]
+
+    def masked(self, x: Tensor, kept: Tensor, how: str) -> Tensor:
+        """Return the logits (N, K) where the network itself leaves out what is not `kept` (N, E) bool."""
+        if how not in self.network.masked:
+            known = ", ".join(self.network.masked) or "nothing of the kind"
+            raise Refused(f"the model has no {how}, only {known}: choose another imputer")
+        return self._run(lambda part, mask: (self._forward(part, how, mask),), x, kept)[0]
 
     def score(self, x: Tensor, target: Tensor) -> Tensor:
         """Return the readout of the target output, (N,); autograd can differentiate it once."""
         if x.requires_grad and torch.is_grad_enabled():
             score: Tensor = _Bridge.apply(x, target, self)  # type: ignore[no-untyped-call]
             return score
+        check_target(x, target)
         return self._run(lambda part, t: (read_out(self._forward(part), t, self.readout),), x, target)[0]
 
     def gradient(self, x: Tensor, target: Tensor) -> Tensor:
@@ -97,6 +109,7 @@ class Gate:
     def score_and_gradient(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Return the target score (N,) and its gradient (like x) from the same passes."""
         require(self.capability, Differentiable)
+        check_target(x, target)
         score, gradient = self._run(self._pull, x, target)
         return score, gradient
 
@@ -107,6 +120,7 @@ class Gate:
     def tap(self, x: Tensor, target: Tensor, layer: str | None = None) -> tuple[Tensor, Tensor]:
         """Return a layer's activation and the score's gradient there, (N, C, h, w); the last layer by default."""
         require(self.capability, Layered)
+        check_target(x, target)
         names = self.layers()
         name = names[-1] if layer is None else layer
         if name not in dict(self.module.named_modules()):
@@ -115,9 +129,9 @@ class Gate:
         activation, gradient = self._run(lambda part, t: self._pull(part, t, inner), x, target)
         return activation, gradient
 
-    def _forward(self, x: Tensor) -> Tensor:
+    def _forward(self, x: Tensor, how: str = "", kept: Tensor | None = None) -> Tensor:
         self.meter.forward += len(x)
-        return self.network.logits(x)
+        return self.network.logits(x) if kept is None else read_logits(self.network.masked[how](x, kept))
 
     def _pull(self, x: Tensor, target: Tensor, inner: nn.Module | None = None) -> tuple[Tensor, Tensor]:
         """Return score and input gradient, or an inner layer's activation and gradient."""
@@ -136,9 +150,8 @@ class Gate:
             return value.detach(), gradient
         return self.network.grid(value.detach()), self.network.grid(gradient)
 
-    def _run(self, work: Work, x: Tensor, target: Tensor) -> tuple[Tensor, ...]:
-        """Do work in batches that fit and join the results on the device of `x`."""
-        check_target(x, target)
+    def _run(self, work: Work, x: Tensor, beside: Tensor) -> tuple[Tensor, ...]:
+        """Do work on inputs and what goes with each, in batches that fit; join the results on the device of `x`."""
         done: list[tuple[Tensor, ...]] = []
         start = 0
         with _evaluating(self.network.module), torch.no_grad():
@@ -147,7 +160,7 @@ class Gate:
                 stop = start + room
                 bill = self.meter.cost()
                 try:
-                    done.append(work(self._moved(x[start:stop]), self._moved(target[start:stop])))
+                    done.append(work(self._moved(x[start:stop]), self._moved(beside[start:stop])))
                 except RuntimeError as error:
                     if not _out_of_memory(error) or room == 1:
                         raise

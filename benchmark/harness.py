@@ -2,19 +2,20 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from resource import RUSAGE_SELF, getrusage
 
 import torch
 from torch import Tensor
 
-from .capabilities import View, includes
+from .capabilities import BlackBox, View, WhiteBox, behind, includes
 from .data import Batch, Cost
 from .errors import Refused
+from .game import Game, known_pool
 from .gate import Gate
 from .question import KNOWN_AS
 from .randomness import streams
-from .registry import Method, Metric
+from .registry import GAME_SETTINGS, Method, Metric, imputers
 from .units import at_elements, to_elements
 
 
@@ -30,6 +31,11 @@ class Asked:
     def __post_init__(self) -> None:
         """Refuse misspelt settings at once."""
         self.part.with_defaults(self.settings)
+
+    def call(self, offers: Mapping[str, Callable[[], object]]) -> object:
+        """Return the part's answer to what it names; its game has taken the settings that are the game's."""
+        own = {name: value for name, value in self.settings.items() if name not in GAME_SETTINGS}
+        return self.part.function(*(offers[word]() for word in self.part.needs), **own)
 
 
 def explain(method: Asked, gate: Gate, batch: Batch) -> tuple[Tensor, Cost]:
@@ -48,14 +54,16 @@ def _explain_some(method: Asked, gate: Gate, batch: Batch) -> Tensor:
         raise Refused(f"needs a {wanted.__name__} model, this one is only {gate.capability.__name__}")
     offers: dict[str, Callable[[], object]] = {
         "model": lambda: View(gate, wanted),  # type: ignore[arg-type]
+        "game": lambda: _game(method, gate, batch),
         "x": lambda: batch.x.clone(),
         "target": lambda: batch.target.clone(),
         "units": lambda: batch.units.clone(),
         "baseline": lambda: batch.baseline.clone(),
+        "pool": lambda: known_pool(batch).clone(),
         "rng": lambda: streams(batch.ids, method.seed, part.name, method.repeat),
         "truth": lambda: batch.truth,
     }
-    answer = part.function(*(offers[word]() for word in part.needs), **method.settings)
+    answer = method.call(offers)
     if not isinstance(answer, Tensor):
         raise TypeError(
             f"{part.name} returned a {type(answer).__name__}; expected a tensor shaped like x or like units"
@@ -87,7 +95,7 @@ def _score_some(
     metric: Asked, gate: Gate, batch: Batch, attribution: Tensor, method: Asked | None
 ) -> dict[str, Tensor]:
     part = metric.part
-    truth = {word: lambda word=word: _truth(batch, word) for word in KNOWN_AS}
+    truth = {word: lambda word=word: _truth(batch, word) for word in KNOWN_AS if word != "scene"}
     offers: dict[str, Callable[[], object]] = {
         **truth,
         "parts": lambda: _known(batch, "parts"),
@@ -97,38 +105,60 @@ def _score_some(
         "target": lambda: batch.target,
         "units": lambda: batch.units,
         "baseline": lambda: batch.baseline,
+        "pool": lambda: known_pool(batch),
+        "game": lambda: _game(metric, gate, batch),
+        "scene": lambda: _scene(metric, gate, batch),
         "explain": lambda: _again(method, gate, batch),
         "rng": lambda: streams(batch.ids, metric.seed, part.name, metric.repeat),
     }
-    answer = part.function(*(offers[word]() for word in part.needs), **metric.settings)
-    named = {part.name: answer} if isinstance(answer, Tensor) else answer
-    for name, values in named.items():
-        if not isinstance(values, Tensor) or values.ndim not in (1, 2) or len(values) != len(batch):
-            raise TypeError(f"{part.name} must return one value per sample, shape ({len(batch)},); {name} is not")
-    return {name: _able_to_hold_nan(values.detach().cpu()) for name, values in named.items()}
+    answer = metric.call(offers)
+    named = answer if isinstance(answer, Mapping) else {part.name: answer}
+    return {name: _per_sample(values, part.name, name, len(batch)) for name, values in named.items()}
 
 
-def _able_to_hold_nan(values: Tensor) -> Tensor:
+def _per_sample(answer: object, part: str, name: str, count: int) -> Tensor:
+    if not isinstance(answer, Tensor) or answer.ndim not in (1, 2) or len(answer) != count:
+        raise TypeError(f"{part} must return one value per sample, shape ({count},); {name} is not")
+    values = answer.detach().cpu()
     return values if values.is_floating_point() else values.double()
 
 
 def _again(method: Asked | None, gate: Gate, batch: Batch) -> Callable[..., Tensor]:
-    """Return the function that explains a batch's samples again, with another input or another target."""
+    """Return the function that explains a batch's samples again, with something replaced."""
     if method is None:
         raise Refused("this metric explains again, and stored maps cannot: name the method instead")
 
-    def explained(x: Tensor | None = None, target: Tensor | None = None) -> Tensor:
-        asked = Batch(
-            batch.ids,
-            batch.x if x is None else x,
-            batch.target if target is None else target,
-            batch.units,
-            batch.baseline,
-            batch.truth,
+    def explained(
+        x: Tensor | None = None,
+        target: Tensor | None = None,
+        model: View | None = None,
+        baseline: Tensor | None = None,
+    ) -> Tensor:
+        asked = replace(
+            batch,
+            x=batch.x if x is None else x,
+            target=batch.target if target is None else target,
+            baseline=batch.baseline if baseline is None else baseline,
         )
-        return _explain_some(method, gate, asked)
+        return _explain_some(method, gate if model is None else behind(model), asked)  # type: ignore[arg-type]
 
     return explained
+
+
+def _game(asked: Asked, gate: Gate, batch: Batch) -> Game:
+    """Return the game of a batch's units, with the imputer and readout that a part was told, and without the truth."""
+    told = asked.part.with_defaults(asked.settings)
+    imputer = str(told["imputer"]) or batch.imputer
+    sealed = replace(batch, truth=None, redraw=batch.redraw if imputer == "redraw" else None, imputer=imputer)
+    inside = "model" in imputers[imputer].needs
+    return Game(View(gate, WhiteBox if inside else BlackBox), sealed, str(told["readout"]), asked.seed)  # type: ignore[arg-type]
+
+
+def _scene(asked: Asked, gate: Gate, batch: Batch) -> Game:
+    """Return the game of the truth's own parts, which are really removed."""
+    if batch.redraw is None or batch.truth is None:
+        raise Refused("this dataset cannot make its samples again without a part")
+    return Game(gate, replace(batch, truth=None, units=batch.truth.parts, imputer="redraw"), seed=asked.seed)
 
 
 def _known(batch: Batch, name: str) -> Tensor | Mapping[str, Tensor]:

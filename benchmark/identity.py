@@ -12,7 +12,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from .registry import PACKAGE
+from .entries import PACKAGE
 
 BOOKKEEPING = frozenset(f"{PACKAGE}.benchmark.{name}" for name in ("capabilities", "errors", "registry", "question"))
 """Modules that a part names in order to register itself; they cannot change a number."""

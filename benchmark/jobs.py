@@ -14,13 +14,13 @@ from types import FrameType
 import torch
 
 from .data import Batch, Record
+from .entries import import_file
 from .errors import Refused
 from .harness import explain, score
 from .identity import digest
 from .memory import keep_memory
 from .plan import SPLIT, Cell
 from .question import Task
-from .registry import import_file
 from .store import Maps, Store
 
 PREVIEW = 8

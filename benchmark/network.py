@@ -1,15 +1,21 @@
 """A network as the gate sees it: what computes, what it expects, how its output is read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
+from .randomness import seed_of
+
 
 def _same(x: Tensor) -> Tensor:
     return x
+
+
+Masked = Callable[[Tensor, Tensor], object]
+"""Inputs in data space and their `kept` elements (N, E) bool to whatever the network returns without the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,8 @@ class Network:
     preprocess: Callable[[Tensor], Tensor] = _same
     layers: Callable[[], tuple[str, ...]] = tuple
     grid: Callable[[Tensor], Tensor] = _same
+    masked: Mapping[str, Masked] = field(default_factory=dict)
+    """The ways, by name, in which the network itself can leave elements out."""
 
     def __post_init__(self) -> None:
         """Refuse a network that computes in two ways, or in none."""
@@ -41,19 +49,36 @@ class Network:
         # A copy, for a network may work in place on its input.
         return read_logits(self.module(self.preprocess(x.clone())))
 
-    def randomized(self, seed: int) -> "Network":
-        """Return a copy with every parameter drawn anew, bare ones included; the global random state stays."""
+    def randomized(self, seed: int, names: Collection[str] | None = None) -> "Network":
+        """Return a copy with every parameter, or those of these `names`, drawn anew; the global random state stays.
+
+        Each is drawn from its own stream, so it does not depend on which others are; bare parameters are drawn, too.
+        """
         if self.module is None:
             raise ValueError("a model without a module has no parameters to draw anew")
         module = deepcopy(self.module)
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(seed)
-            for parameter in module.parameters():
-                parameter.normal_(0.0, _scale(parameter))
-            for part in module.modules():
-                if callable(reset := getattr(part, "reset_parameters", None)):
-                    reset()
-        return replace(self, module=module)
+        wanted = [name for name, _ in module.named_parameters() if names is None or name in names]
+        drawn = {name: _drawn(module, name, seed) for name in wanted}
+        with torch.no_grad():
+            for name, values in drawn.items():
+                module.get_parameter(name).copy_(values)
+        for owner in {name.rpartition(".")[0] for name in wanted}:
+            if callable(forget := getattr(module.get_submodule(owner), "reset_running_stats", None)):
+                forget()
+        return replace(self, module=module, masked={})
+
+
+def _drawn(module: nn.Module, name: str, seed: int) -> Tensor:
+    """Return a parameter as its layer's own reset draws it, or else as normal noise of its own standard deviation."""
+    owner, _, own = name.rpartition(".")
+    layer = deepcopy(module.get_submodule(owner))
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed_of(seed, name))
+        parameter = layer.get_parameter(own)
+        parameter.normal_(0.0, _scale(parameter))
+        if callable(reset := getattr(layer, "reset_parameters", None)):
+            reset()
+    return layer.get_parameter(own).detach()
 
 
 def _scale(parameter: Tensor) -> float:

@@ -6,10 +6,11 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from .data import Batch, Truth, TruthType
+from .entries import Entry, Registry, registries
 from .gate import Gate
 from .identity import code_of, digest
 from .network import Network
-from .registry import Entry, FunctionT, Registry, registries
+from .registry import FunctionT, imputers
 
 Samples = Callable[[Gate, str, int], Batch]
 """(model, split, size) to samples without their truth."""
@@ -22,6 +23,7 @@ KNOWN_AS: Mapping[str, str] = {
     "rival": "rival",
     "rival_effect": "rival",
     "values": "values",
+    "scene": "scene",
 }
 """A metric's word for a part of the truth, to what a task must know to serve it."""
 
@@ -73,10 +75,10 @@ class Task(Entry):
     headline: str
     """The score that is control-normalised and goes into the leaderboard."""
     knows: frozenset[str]
-    """The parts of the truth that it can tell: relevant, impossible, effect, rival, values."""
+    """The parts of the truth that it can tell: relevant, impossible, effect, rival, values; scene: samples redrawn."""
     readout: str = "probability"
     imputer: str = "baseline"
-    """What stands where something was removed, in a word: the protocol names it."""
+    """What stands in for what a method or a metric hides."""
     shared: bool = False
     """Whether the same question is asked about several models, so that the name tells which."""
 
@@ -88,12 +90,13 @@ class Task(Entry):
     @cached_property
     def sample_set(self) -> str:
         """The hash of what the samples are: tasks that share it share their attributions."""
-        return digest(code_of(self.samples), self.samples.__name__, self.model.version, self.readout)
+        what = code_of(self.samples), self.samples.__name__, self.model.version, self.readout, self.imputer
+        return digest(*what, code_of(imputers[self.imputer].function))
 
     @cached_property
     def version(self) -> str:
         """The hash of what the answer depends on: generator, weights and settings."""
-        return digest(self.sample_set, code_of(self.function), self.function.__name__, self.headline, self.imputer)
+        return digest(self.sample_set, code_of(self.function), self.function.__name__, self.headline)
 
     def gate(self, batch_size: int = 0) -> Gate:
         """Return a fresh gate to the task's model."""
@@ -102,7 +105,7 @@ class Task(Entry):
     def questions(self, split: str, size: int, batch_size: int = 0) -> Batch:
         """Return samples with their truth; made once in a process, and the samples once for all tasks on them."""
         batch = _sampled(self.samples, self.model, self.readout, (split, size, batch_size))
-        return replace(batch, truth=_truth(self, split, size, batch_size))
+        return replace(batch, truth=_truth(self, split, size, batch_size), imputer=self.imputer)
 
 
 @lru_cache(maxsize=8)

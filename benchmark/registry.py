@@ -1,135 +1,28 @@
-"""Registries that read the function instead of asking again: its name, its parameters, its first docstring line."""
+"""Methods, metrics and imputers: functions whose signature is their declaration."""
 
 import inspect
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from importlib import import_module
-from importlib.metadata import entry_points
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from pkgutil import walk_packages
-from types import MappingProxyType, ModuleType
-from typing import Any, Generic, Literal, TypeVar
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
 
 from .capabilities import LADDER
-from .errors import UnknownName
-
-PACKAGE = __name__.rpartition(".benchmark")[0]
+from .entries import PACKAGE, Entry, Registry, registries
 
 Role = Literal["entrant", "control", "canary"]
 Better = Literal["higher", "lower"]
 Passes = Callable[..., tuple[int, int]]
 """Named settings, and `units` for their number, to single inputs (forward, backward) per sample."""
 
-METHOD_WORDS = frozenset({"model", "x", "target", "units", "baseline", "rng", "truth"})
-METRIC_WORDS = frozenset(
-    {"attribution", "truth", "impossible", "parts", "effect", "rival", "rival_effect", "values"}
-    | {"model", "x", "target", "units", "baseline", "explain", "rng"}
-)
-TRUTH_WORDS = frozenset({"truth", "impossible", "parts", "effect", "rival", "rival_effect", "values"})
+METHOD_WORDS = frozenset({"model", "game", "x", "target", "units", "baseline", "pool", "rng", "truth"})
+TRUTH_WORDS = frozenset({"truth", "impossible", "parts", "effect", "rival", "rival_effect", "values", "scene"})
+METRIC_WORDS = METHOD_WORDS | TRUTH_WORDS | {"attribution", "explain"}
+IMPUTER_WORDS = frozenset({"model", "x", "baseline", "kept", "pool", "redraw", "rng"})
 
-
-@dataclass(frozen=True)
-class Entry:
-    """A function that a registry holds, known by its own name and the first line of its docstring."""
-
-    function: Callable[..., Any]
-
-    def __post_init__(self) -> None:
-        """Refuse a function that does not say what it is."""
-        if not self.summary:
-            raise ValueError(f"{self.name} has no docstring: say in its first line what it is")
-
-    @property
-    def name(self) -> str:
-        """The name that it goes by: the function's own."""
-        return self.function.__name__
-
-    @property
-    def summary(self) -> str:
-        """The first line of the docstring."""
-        return (inspect.getdoc(self.function) or "").partition("\n")[0]
-
-    def __reduce__(self) -> tuple[Callable[[str, str], "Entry"], tuple[str, str]]:
-        """Travel between processes by name."""
-        return find, (type(self).__name__.lower(), self.name)
-
-
-EntryT = TypeVar("EntryT", bound=Entry)
-
-
-class Registry(Generic[EntryT]):
-    """All parts of one kind by name; the shipped ones and installed plug-ins load on the first look."""
-
-    def __init__(self, kind: str, folder: str) -> None:
-        self.kind = kind
-        self.folder = folder
-        self._parts: dict[str, EntryT] = {}
-        self._loaded = False
-
-    def add(self, part: EntryT) -> EntryT:
-        """Register a part; a name that another function holds is a ValueError."""
-        holder = self._parts.get(part.name)
-        if holder is not None and _origin(holder.function) != _origin(part.function):
-            raise ValueError(
-                f"{self.kind} {part.name!r} is already defined in {_origin(holder.function)}: choose another name"
-            )
-        self._parts[part.name] = part
-        return part
-
-    def load(self) -> None:
-        """Import the shipped parts and those of installed plug-ins, once."""
-        if self._loaded:
-            return
-        self._loaded = True
-        try:
-            self._load()
-        except BaseException:
-            self._loaded = False
-            raise
-
-    def _load(self) -> None:
-        package = import_module(f"{PACKAGE}.{self.folder}")
-        for module in walk_packages(package.__path__, f"{package.__name__}."):
-            import_module(module.name)
-        for entry in entry_points(group=f"heatproof.{self.folder}"):
-            try:
-                entry.load()
-            except Exception as error:
-                raise ValueError(f"the plug-in {entry.name} ({entry.value}) does not load: {error}") from error
-
-    def __getitem__(self, name: str) -> EntryT:
-        self.load()
-        if name not in self._parts:
-            close = get_close_matches(name, self._parts, n=3, cutoff=0.5)
-            advice = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(sorted(self._parts))}"
-            raise UnknownName(f"unknown {self.kind} {name!r}: {advice}")
-        return self._parts[name]
-
-    def __iter__(self) -> Iterator[str]:
-        self.load()
-        return iter(sorted(self._parts))
-
-    def __len__(self) -> int:
-        self.load()
-        return len(self._parts)
-
-    def __contains__(self, name: object) -> bool:
-        self.load()
-        return name in self._parts
-
-    def from_module(self, module: ModuleType) -> tuple[EntryT, ...]:
-        """Return the parts that a module defines."""
-        return tuple(part for part in self._parts.values() if part.function.__module__ == module.__name__)
-
-
-def _origin(function: Callable[..., Any]) -> str:
-    """Return where a function is from; a notebook gives each version of a cell another file."""
-    file = function.__module__ if function.__module__ == "__main__" else inspect.getsourcefile(function)
-    return f"{file or function.__module__}:{function.__qualname__}"
+GAME_SETTINGS: Mapping[str, object] = MappingProxyType({"imputer": "", "readout": ""})
+"""What every part that hides units can be told: what stands there instead, and what is read; empty: the task's own."""
 
 
 @dataclass(frozen=True)
@@ -167,9 +60,9 @@ class Part(Entry):
 
     @cached_property
     def settings(self) -> Mapping[str, object]:
-        """The settings and their defaults."""
-        own = (p for p in self._parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
-        return MappingProxyType({p.name: p.default for p in own})
+        """The settings and their defaults; those of its game come first."""
+        own = {p.name: p.default for p in self._parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+        return MappingProxyType({**GAME_SETTINGS, **own} if "game" in self.needs else own)
 
     @cached_property
     def capability(self) -> type | None:
@@ -239,6 +132,8 @@ class Metric(Part):
     """What it reads of an attribution."""
     scale_free: bool = True
     """Whether its score stays when the attribution is multiplied by a positive number."""
+    imputer: str = ""
+    """What stands in for what it hides, unless it is told otherwise; empty: the task's own."""
     words = METRIC_WORDS
 
     def __post_init__(self) -> None:
@@ -246,21 +141,34 @@ class Metric(Part):
         super().__post_init__()
         _ = self.capability
 
+    @cached_property
+    def settings(self) -> Mapping[str, object]:
+        """The settings and their defaults."""
+        known = super().settings
+        return MappingProxyType({**known, "imputer": self.imputer}) if self.imputer else known
+
     @property
     def directions(self) -> Mapping[str, Better]:
         """The direction of each named score."""
         return {self.name: self.better} if isinstance(self.better, str) else self.better
 
 
+@dataclass(frozen=True)
+class Imputer(Part):
+    """What stands in for hidden elements.
+
+    One that names `kept` makes the whole input for each choice of elements, any other a picture to take them from; one
+    that names `model` lets the network itself leave them out, and answers with logits.
+    """
+
+    words = IMPUTER_WORDS
+
+
 methods: Registry[Method] = Registry("method", "methods")
 metrics: Registry[Metric] = Registry("metric", "metrics")
+imputers: Registry[Imputer] = Registry("imputer", "benchmark.imputers")
 
-registries: dict[str, Registry[Any]] = {"method": methods, "metric": metrics}
-
-
-def find(kind: str, name: str) -> Entry:
-    """Return a part by its kind and name."""
-    return registries[kind][name]  # type: ignore[no-any-return]
+registries.update(method=methods, metric=metrics, imputer=imputers)
 
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -287,28 +195,26 @@ def metric(
     paper: str = "",
     reads: Literal["signed", "positive", "magnitude"] = "signed",
     scale_free: bool = True,
+    imputer: str = "",
     passes: Passes | None = None,
 ) -> Callable[[FunctionT], FunctionT]:
-    """Register a metric under its function's name; `better` is a direction, or one for each of its named scores."""
+    """Register a metric under its function's name; `better` is a direction, or one for each of its named scores.
+
+    One that hides something with an `imputer` of its own names it.
+    """
 
     def register(function: FunctionT) -> FunctionT:
-        metrics.add(Metric(function, paper, passes, better, reads, scale_free))
+        metrics.add(Metric(function, paper, passes, better, reads, scale_free, imputer))
         return function
 
     return register
 
 
-def import_file(path: Path) -> ModuleType:
-    """Import a part's file from anywhere; what goes wrong becomes one line that names the file."""
-    if not path.is_file():
-        raise ValueError(f"{path} does not exist: give the path of a Python file, or the name of a registered part")
-    spec = spec_from_file_location(f"heatproof_file_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{path} is not a Python file")
-    module = sys.modules[spec.name] = module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[spec.name]
-        raise ValueError(f"{path} does not import: {type(error).__name__}: {error}") from error
-    return module
+def imputer(*, paper: str = "") -> Callable[[FunctionT], FunctionT]:
+    """Register what stands in for hidden elements under its function's name."""
+
+    def register(function: FunctionT) -> FunctionT:
+        imputers.add(Imputer(function, paper))
+        return function
+
+    return register

@@ -29,7 +29,6 @@ asked = partial(
     family="breast_cancer",
     truth_type="interventional",
     readout="log_odds",
-    imputer="background",
 )
 
 

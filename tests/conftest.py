@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from heatproof.benchmark.registry import PACKAGE, registries
+from heatproof.benchmark.entries import PACKAGE, registries
 
 torch.set_num_threads(1)
 settings.register_profile("shared", deadline=None)

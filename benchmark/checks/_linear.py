@@ -14,12 +14,12 @@ from ..gate import Gate
 from ..network import Network
 from ..randomness import Rng
 from ..registry import Method
-from ..units import column_units, grid_units, per_unit, spread, unit_count
+from ..units import at_elements, column_units, grid_units, like_input, per_unit, spread, unit_count
 from ._questions import Double, Make, Question
 
 CLASSES, UNITS, SAMPLES = 4, 16, 24
 FAINT = -0.05
-SPREAD = 0.5
+SPREAD = 1.0
 """The root mean square of the effects of the units, and so the standard deviation of noise that looks like them."""
 
 
@@ -46,6 +46,8 @@ def _asked(x: Tensor, units: Tensor, mix: nn.Conv2d | None, turned: bool | None)
     network = Network(module, layers=(lambda: ("features",)) if mix else tuple)
     x = _turn(x) if turned else x
     target = torch.arange(len(x)) % CLASSES if turned is None else torch.full((len(x),), 3 if turned else 0)
+    # What the target rests on is strong, so that it is the prediction.
+    x = x * (1 + like_input(at_elements((_place(target) == 0).to(x.dtype), units), x))
     ids = tuple(f"sample-{i}" for i in range(len(x)))
     truth = _truth(x, target, units, head.weight.detach().float().reshape(CLASSES, *x.shape[1:]))
     return Question(Gate(network, "logit"), Batch(ids, x, target, units, torch.zeros_like(x), truth))

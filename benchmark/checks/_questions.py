@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..data import Batch, Truth
 from ..gate import Gate
 from ..network import Network
-from ..units import column_units, grid_units, unit_count
+from ..units import column_units, element_count, grid_units, unit_count
 
 SAMPLES = 5
 
@@ -27,10 +27,7 @@ class Question:
 
     def picked(self, index: Sequence[int]) -> "Question":
         """Return the question about some of the samples, in this order."""
-        rows, batch = torch.tensor(index), self.batch
-        x, target, units, baseline = (part[rows] for part in (batch.x, batch.target, batch.units, batch.baseline))
-        truth = None if batch.truth is None else batch.truth[rows]
-        return replace(self, batch=Batch(tuple(batch.ids[i] for i in index), x, target, units, baseline, truth))
+        return replace(self, batch=self.batch.picked(index))
 
 
 Make = Callable[[], Question]
@@ -47,6 +44,50 @@ class Double(nn.Module):
         """Return float32 logits."""
         logits: Tensor = self.head(self.features(x.double()))
         return logits.float()
+
+
+class Asked(nn.Module):
+    """A function as a module; what gives one score per input becomes the logit of class 0, beside a zero."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits."""
+        answer = self.function(x)
+        return torch.stack([answer, torch.zeros_like(answer)], 1) if answer.ndim == 1 else answer
+
+
+def ask(
+    function: Callable[[Tensor], Tensor] | nn.Module,
+    x: Tensor,
+    *,
+    target: Tensor | None = None,
+    baseline: Tensor | None = None,
+    units: Tensor | None = None,
+    truth: Truth | None = None,
+    pool: Tensor | None = None,
+    readout: str = "logit",
+    layers: tuple[str, ...] = (),
+) -> Question:
+    """Ask a function, or a module with its spatial `layers`, about inputs (N, …); every setting has a plain default.
+
+    A function gives the score (N,) of class 0, or logits (N, K). Targets are class 0, the baseline is zero, and every
+    column or pixel is a unit of its own.
+    """
+    module = function if isinstance(function, nn.Module) else Asked(function)
+    labels = torch.arange(element_count(x)).expand(len(x), -1) if units is None else units.expand(len(x), -1)
+    batch = Batch(
+        tuple(f"sample-{i}" for i in range(len(x))),
+        x,
+        torch.zeros(len(x), dtype=torch.int64) if target is None else target,
+        labels,
+        torch.zeros_like(x) if baseline is None else baseline.expand_as(x).to(x.dtype),
+        truth,
+        pool,
+    )
+    return Question(Gate(Network(module, layers=lambda: layers), readout), batch)
 
 
 def seeded(build: Callable[[], nn.Module]) -> nn.Module:

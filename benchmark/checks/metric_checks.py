@@ -20,6 +20,7 @@ from ._check import Check, NamedCheck, demand, named
 from ._linear import BLENDED, METRIC_QUESTIONS, NOISY, TRUTHFUL, TURNED
 from ._questions import Make, Question
 from ._untouched import inputs, network, random_state
+from .oracles import agrees, holder, oracles_of
 
 Scores = Mapping[str, Tensor]
 CLOSE = 1e-5
@@ -29,34 +30,42 @@ CERTAIN = 5.0
 """Standard errors beyond which a difference is none of chance."""
 
 
-def check_metric(function: Callable[..., Any] | Metric | str, **settings: object) -> list[Check]:
-    """Check the contract of a metric: a function, registered or not, or the name of a registered one.
+def check_metric(function: Callable[..., Any] | Metric | str, like: str = "", **settings: object) -> list[Check]:
+    """Check a metric against its contract and its oracles: a function, registered or not, or a registered one's name.
 
-    The direction of better of an unregistered function is taken to be "higher", and its scores to be scale-free.
+    An unregistered function is put to the oracles of the registered score that it is `like` ("deletion", say), and
+    takes its direction of better; without one, higher is taken to be better. Its scores are taken to be scale-free.
     """
-    return [check() for _, check in metric_checks(function, **settings)]
+    return [check() for _, check in metric_checks(function, like, **settings)]
 
 
-def metric_checks(function: Callable[..., Any] | Metric | str, **settings: object) -> list[NamedCheck]:
-    """Return the contract of a metric as checks that have not been run yet, on every linear model that it can judge."""
-    metric = as_metric(function)
+def metric_checks(function: Callable[..., Any] | Metric | str, like: str = "", **settings: object) -> list[NamedCheck]:
+    """Return contract and oracles as checks that have not been run yet, the contract on each model that fits."""
+    metric = as_metric(function, like)
     chosen = metric.with_defaults(settings)
     subjects = {name: Subject(metric, chosen, make, TURNED[name]) for name, make in METRIC_QUESTIONS.items()}
-    return [
+    contract = [
         named(f"{name}[{where}]", partial(check, subject))
         for where, subject in subjects.items()
         for name, check in CHECKS.items()
     ]
+    proven = holder(like).name if like else metric.name
+    return contract + [named(known.name, partial(agrees, metric, known, like)) for known in oracles_of(proven, like)]
 
 
-def as_metric(function: Callable[..., Any] | Metric | str) -> Metric:
+def as_metric(function: Callable[..., Any] | Metric | str, like: str = "") -> Metric:
     """Return the registered metric of a name or a function, or that of an unregistered function."""
     if isinstance(function, Metric):
         return function
     if isinstance(function, str):
         return metrics[function]
     name = function.__name__
-    return metrics[name] if name in metrics and metrics[name].function is function else Metric(function)
+    if name in metrics and metrics[name].function is function:
+        return metrics[name]
+    if not like:
+        return Metric(function)
+    model = holder(like)
+    return Metric(function, better=model.directions[like], reads=model.reads, scale_free=model.scale_free)
 
 
 @dataclass(frozen=True)
@@ -160,8 +169,11 @@ def truth_first(subject: Subject) -> str:
     A score on which truth and opposite agree reads the form of a map alone; there must be another.
     """
     metric, question = subject.metric, subject.question
-    if TRUTH_WORDS.isdisjoint(metric.needs) and "model" not in metric.needs:
-        raise Refused("it sees neither the truth nor the model: nothing says which map is better")
+    if TRUTH_WORDS.isdisjoint(metric.needs):
+        if {"model", "game"}.isdisjoint(metric.needs):
+            raise Refused("it sees neither the truth nor the model: nothing says which map is better")
+        if "explain" in metric.needs:
+            raise Refused("it judges how a method explains, not whether one map is true")
     truth, noise, opposite = (
         subject.scores(question, method, **settings)
         for method, settings in ((TRUTHFUL, {}), (NOISY, {}), (TRUTHFUL, {"reads": metric.reads}))

@@ -25,12 +25,23 @@ from heatproof.benchmark.capabilities import LADDER, View, includes, members, re
 from heatproof.benchmark.harness import Asked, explain
 
 ANSWERS = {
-    BlackBox: {"score"},
-    Differentiable: {"score", "gradient"},
-    Layered: {"score", "gradient", "layers", "tap"},
-    WhiteBox: {"score", "gradient", "layers", "tap", "module", "randomized"},
+    BlackBox: {"score", "logits", "readout"},
+    Differentiable: {"score", "logits", "readout", "gradient"},
+    Layered: {"score", "logits", "readout", "gradient", "layers", "tap"},
+    WhiteBox: {
+        "score",
+        "logits",
+        "readout",
+        "gradient",
+        "layers",
+        "tap",
+        "module",
+        "masked",
+        "randomized",
+        "changed",
+    },
 }
-FORBIDDEN = {"network", "meter", "metered", "batch_size", "logits", "score_and_gradient", "capability", "truth"}
+FORBIDDEN = {"network", "meter", "metered", "batch_size", "score_and_gradient", "capability", "truth"}
 
 
 def gate() -> Gate:
@@ -67,7 +78,7 @@ def test_a_refused_attribute_says_which_annotation_offers_it() -> None:
     with pytest.raises(AttributeError, match="annotate it `model: Layered`"):
         _ = View(gate(), BlackBox).tap
     with pytest.raises(AttributeError, match="no capability offers it"):
-        _ = View(gate(), WhiteBox).logits
+        _ = View(gate(), WhiteBox).meter
 
 
 def test_a_view_answers_like_the_gate() -> None:

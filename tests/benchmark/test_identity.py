@@ -10,8 +10,8 @@ import pytest
 
 import heatproof
 from heatproof.benchmark import Gate, Method, identity
+from heatproof.benchmark.entries import import_file
 from heatproof.benchmark.identity import code_of, digest
-from heatproof.benchmark.registry import import_file
 
 PART = '''"""A part."""
 

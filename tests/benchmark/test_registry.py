@@ -11,8 +11,9 @@ import pytest
 from torch import Tensor
 
 from heatproof.benchmark import BlackBox, Differentiable, Method, Metric, Rng, UnknownName, method, methods, metric
-from heatproof.benchmark import registry as registry_module
-from heatproof.benchmark.registry import METHOD_WORDS, METRIC_WORDS, TRUTH_WORDS, Entry, Registry, import_file
+from heatproof.benchmark import entries as registry_module
+from heatproof.benchmark.entries import Entry, Registry, import_file
+from heatproof.benchmark.registry import METHOD_WORDS, METRIC_WORDS, TRUTH_WORDS
 
 pytestmark = pytest.mark.usefixtures("own_parts")
 
@@ -100,7 +101,10 @@ def cheat(x: Tensor, truth: Tensor) -> Tensor:
     ("function", "message"),
     [
         (misspelt, r"misspelt: nothing is called 'tagret' \(did you mean 'target'\?\); a setting goes behind a `\*`"),
-        (strange, r"strange: nothing is called 'zzzz' \(known: baseline, model, rng, target, truth, units, x\)"),
+        (
+            strange,
+            r"strange: nothing is called 'zzzz' \(known: baseline, game, model, pool, rng, target, truth, units, x\)",
+        ),
         (no_default, "no_default: the setting 'steps' has no default: give it one"),
         (variadic, r"variadic: \*x is not a declaration"),
         (keywords, r"keywords: \*settings is not a declaration"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from heatproof.benchmark import Record, UnknownName, methods, metrics, registry, tasks
+from heatproof.benchmark import Record, UnknownName, import_file, methods, metrics, tasks
 from heatproof.benchmark.harness import Asked
 from heatproof.benchmark.jobs import OutOfTime, limited
 from heatproof.benchmark.plan import Cell, estimate, plan
@@ -26,7 +26,7 @@ MASK, BOX, EFFECT = "tiny_mask@tiny_net", "tiny_mask@tiny_box", "tiny_effect@tin
 
 @pytest.fixture(autouse=True)
 def _tiny(own_parts: None) -> None:
-    registry.import_file(PARTS)
+    import_file(PARTS)
 
 
 @pytest.fixture

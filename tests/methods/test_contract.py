@@ -11,7 +11,7 @@ import pytest
 import heatproof
 from heatproof.benchmark import methods
 from heatproof.benchmark.checks import Check, check_method, method_checks
-from heatproof.benchmark.registry import import_file
+from heatproof.benchmark.entries import import_file
 
 CONTRACT = [pytest.param(check, id=f"{name}-{title}") for name in methods for title, check in method_checks(name)]
 FOLDER = Path(heatproof.__file__).parent / "methods"

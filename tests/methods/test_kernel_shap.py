@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from heatproof.benchmark import Batch, Gate, Network, Refused, Rng, column_units, methods
+from heatproof.benchmark import Batch, Game, Gate, Network, Refused, Rng, column_units, methods
 from heatproof.benchmark.checks._questions import Question
 from heatproof.benchmark.harness import Asked, explain
 from heatproof.methods.shapley._kernel import coalitions
@@ -38,9 +38,7 @@ def game(module: nn.Module, players: int, samples: int = 2) -> Question:
 def found(question: Question, budget: int, seed: int = 0) -> Tensor:
     batch, part = question.batch, methods["kernel_shap"]
     rng = Rng([1000 * seed + i for i in range(len(batch))])
-    values: Tensor = part.function(
-        question.gate, batch.x, batch.target, batch.units, batch.baseline, rng, budget=budget
-    )
+    values: Tensor = part.function(Game(question.gate, batch), rng, budget=budget)
     return values
 
 

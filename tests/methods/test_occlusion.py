@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from heatproof.benchmark import methods, per_unit
+from heatproof.benchmark import Game, methods, per_unit
 from heatproof.benchmark.checks._questions import Question
 from heatproof.benchmark.harness import Asked, explain
 
@@ -14,9 +14,7 @@ Ask = Callable[..., Question]
 
 
 def found(question: Question) -> Tensor:
-    batch = question.batch
-    function = methods["occlusion"].function
-    attribution: Tensor = function(question.gate, batch.x, batch.target, batch.units, batch.baseline)
+    attribution: Tensor = methods["occlusion"].function(Game(question.gate, question.batch))
     return attribution
 
 

@@ -10,7 +10,7 @@ import pytest
 import heatproof
 from heatproof.benchmark import metrics
 from heatproof.benchmark.checks import Check, check_metric, metric_checks
-from heatproof.benchmark.registry import import_file
+from heatproof.benchmark.entries import import_file
 
 CONTRACT = [pytest.param(check, id=f"{name}-{title}") for name in metrics for title, check in metric_checks(name)]
 FOLDER = Path(heatproof.__file__).parent / "metrics"

@@ -1,13 +1,12 @@
 """What no score may depend on, on a nonlinear model with uneven units: scale, batch mates, order, batch size."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from heatproof.benchmark import Batch, metrics
+from heatproof.benchmark import metrics
 from heatproof.benchmark.checks._questions import Question
 from heatproof.benchmark.harness import Asked, score
 from heatproof.benchmark.registry import Method
@@ -32,13 +31,6 @@ def same(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> None:
         torch.testing.assert_close(left[name], right[name], rtol=1e-5, atol=1e-9, equal_nan=True, msg=name)
 
 
-def picked(question: Question, index: list[int]) -> Question:
-    batch, rows = question.batch, torch.tensor(index)
-    x, target, units, baseline = (part[rows] for part in (batch.x, batch.target, batch.units, batch.baseline))
-    truth = None if batch.truth is None else batch.truth[rows]
-    return replace(question, batch=Batch(tuple(batch.ids[i] for i in index), x, target, units, baseline, truth))
-
-
 @pytest.mark.parametrize("factor", [1e-12, 1e-6, 3.0, 1e6, 1e12])
 @pytest.mark.parametrize("name", FREE)
 def test_scale(name: str, factor: float, uneven: Question, maps: Tensor) -> None:
@@ -61,7 +53,7 @@ def test_scale_counts_where_that_is_declared(name: str, uneven: Question, maps: 
 def test_order_batch_mates_and_batch_size(name: str, uneven: Question, maps: Tensor) -> None:
     together = ask(name, uneven, maps)
     for index in ([3], [7, 2], [7, 6, 5, 4, 3, 2, 1, 0]):
-        part = ask(name, picked(uneven, index), maps[index])
+        part = ask(name, uneven.picked(index), maps[index])
         same(part, {key: values[index] for key, values in together.items()})
     for size in (1, 3, 100):
         same(ask(name, uneven.sized(size), maps), together)

@@ -1,0 +1,134 @@
+"""Inputs as games of their units: what a model makes of them with only some of their units left."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from .capabilities import BlackBox
+from .data import Batch
+from .errors import Refused
+from .gate import NUMBERS
+from .network import READOUTS, read_out
+from .randomness import streams
+from .registry import Imputer, imputers
+from .units import at_elements, impute, unit_count
+
+
+@dataclass(frozen=True)
+class Game:
+    """The value of coalitions: the target's score of each input with only some of its units left.
+
+    What stands in for the others is the batch's imputer's. Every coalition costs one pass forward.
+    """
+
+    gate: BlackBox
+    batch: Batch
+    readout: str = ""
+    """What is read of the outputs; empty: what the gate reads."""
+    seed: int = 0
+    """Where the imputer's random streams start: for the same sample, all coalitions meet the same draws."""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown words at once."""
+        if self.readout and self.readout not in READOUTS:
+            raise ValueError(f"readout {self.readout!r} is unknown; choose one of {', '.join(READOUTS)}")
+        _ = self._part
+
+    @cached_property
+    def _part(self) -> Imputer:
+        return imputers[self.batch.imputer]
+
+    @cached_property
+    def players(self) -> int:
+        """The number of units, U."""
+        return unit_count(self.batch.units)
+
+    @cached_property
+    def full(self) -> Tensor:
+        """The score of the whole inputs, (N,); one pass."""
+        return read_out(self.gate.logits(self.batch.x), self.batch.target, self.readout or self.gate.readout)
+
+    @cached_property
+    def empty(self) -> Tensor:
+        """The score of the inputs without any of their units, (N,); one pass."""
+        return self.scores(torch.zeros(len(self.batch), 1, self.players, dtype=torch.bool))[:, 0]
+
+    def on(self, units: Tensor) -> "Game":
+        """Return the same game with other units (N, E)."""
+        return replace(self, batch=replace(self.batch, units=units))
+
+    def scores(self, kept: Tensor) -> Tensor:
+        """Return the target's score (N, M) of each input with only the `kept` units (N, M, U) bool."""
+        return self.read(self.logits(kept))
+
+    def read(self, logits: Tensor, readout: str = "") -> Tensor:
+        """Return a readout (N, M) of the target in logits (N, M, K); the game's own by default."""
+        target = self.batch.target.repeat_interleave(logits.shape[1])
+        flat = read_out(logits.flatten(0, 1), target, readout or self.readout or self.gate.readout)
+        return flat.reshape(logits.shape[:2])
+
+    def logits(self, kept: Tensor) -> Tensor:
+        """Return the logits (N, M, K) of each input with only the `kept` units (N, M, U) bool.
+
+        Small inputs share a pass; of pictures, each coalition makes a pass of its own.
+        """
+        together = max(1, NUMBERS // max(self.batch.x.numel(), 1))
+        return torch.cat([self._some(chosen) for chosen in torch.split(kept, together, 1)], 1)
+
+    def _some(self, chosen: Tensor) -> Tensor:
+        times = chosen.shape[1]
+        labels = _repeated(self.batch.units, times)
+        # What belongs to no unit is never hidden.
+        mask = at_elements(chosen.flatten(0, 1), labels) | (labels < 0)
+        logits = self._answer(mask, times)
+        return logits.reshape(len(chosen), times, logits.shape[1])
+
+    def _answer(self, kept: Tensor, times: int) -> Tensor:
+        """Return the logits (N · times, K) for `kept` elements (N · times, E)."""
+        if "model" in self._part.needs:
+            logits: Tensor = self._filled(kept, times)
+            return logits
+        if "kept" in self._part.needs:
+            return self.gate.logits(self._filled(kept, times))
+        return self.gate.logits(impute(_repeated(self.batch.x, times), _repeated(self._picture, times), kept))
+
+    @cached_property
+    def _picture(self) -> Tensor:
+        """What all hidden elements are taken from, where the imputer does not look at what is kept."""
+        return self._filled(torch.empty(0), 1).to(self.batch.x.dtype)
+
+    def _filled(self, kept: Tensor, times: int) -> Tensor:
+        batch = self.batch
+        ids = [name for name in batch.ids for _ in range(times)]
+        offers: dict[str, Callable[[], object]] = {
+            "model": lambda: self.gate,
+            "x": lambda: _repeated(batch.x, times),
+            "baseline": lambda: _repeated(batch.baseline, times),
+            "kept": lambda: kept,
+            "pool": lambda: known_pool(batch),
+            "redraw": lambda: _redraw(batch, tuple(ids)),
+            "rng": lambda: streams(ids, self.seed, self.batch.imputer),
+        }
+        filled: Tensor = self._part.function(*(offers[word]() for word in self._part.needs))
+        return filled
+
+
+def known_pool(batch: Batch) -> Tensor:
+    """Return the other samples that a batch comes with."""
+    if batch.pool is None:
+        raise Refused("these samples come without others to draw from (a `pool`): choose another imputer")
+    return batch.pool
+
+
+def _redraw(batch: Batch, ids: tuple[str, ...]) -> Callable[[Tensor], Tensor]:
+    if batch.redraw is None:
+        raise Refused("this dataset cannot make its samples again without a part: choose another imputer")
+    make = batch.redraw
+    return lambda kept: make(ids, kept)
+
+
+def _repeated(values: Tensor, times: int) -> Tensor:
+    return values if times == 1 else values.repeat_interleave(times, 0)

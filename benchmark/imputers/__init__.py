@@ -1,0 +1,1 @@
+"""Imputers: what stands in for what is hidden."""

@@ -1,0 +1,1 @@
+"""Proofs of the metrics: maps whose scores are known."""
