@@ -1,6 +1,7 @@
 """Scoring maps that somebody already has, on their own model."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from .benchmark import Batch, Gate, Refused, Truth, column_units, element_count, grid_units
+from .benchmark import Batch, Gate, Refused, Truth, column_units, element_count, grid_units, imputers
 from .benchmark import metrics as known_metrics
 from .benchmark.harness import Asked, score
 from .benchmark.units import to_elements
@@ -32,6 +33,8 @@ def evaluate(
     units: Array | None = None,
     baseline: Array | None = None,
     readout: str = "probability",
+    imputer: str = "baseline",
+    pool: Array | None = None,
     ids: Sequence[str] | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -40,11 +43,14 @@ def evaluate(
     `model` is whatever `heatproof.adapt` takes. `attributions` maps names to maps shaped like x, (N, H, W) or one value
     per unit, or is an `.npz` file of them; with an array `ids` in it, the order of samples is checked. `truth` (N, E)
     or (N, H, W) marks the elements that are truly relevant. Units default to 8 x 8 patches of a picture, or columns;
-    the baseline to each picture's mean colour, or the mean of the columns.
+    the baseline to each picture's mean colour, or the mean of the columns. The `imputer` (see `heatproof list imputers`)
+    stands in for what a metric hides, by default the baseline; some take it from other samples, the `pool` (P, …).
 
     Returns one row per (method, metric, score, sample): value, and the reason where there is none.
     """
-    batch = _batch(x, target, truth, units, baseline, ids)
+    _ = imputers[imputer]
+    others = None if pool is None else torch.as_tensor(pool)
+    batch = replace(_batch(x, target, truth, units, baseline, ids), imputer=imputer, pool=others)
     gate = Gate(adapt(model), readout)
     frames = [
         _scored(name, asked, gate, batch, elements, seed)

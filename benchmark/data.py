@@ -7,6 +7,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from .units import areas, element_count
+
 Status = Literal["ok", "skipped", "failed"]
 TruthType = Literal["analytic", "interventional", "architectural", "data"]
 Redraw = Callable[[tuple[str, ...], Tensor], Tensor]
@@ -63,7 +65,7 @@ class Batch:
     target: Tensor
     """(N,) int64: the output that the question is about."""
     units: Tensor
-    """(N, E) int64: the unit 0..U-1 that each element (a pixel, a column, a token) belongs to."""
+    """(N, E) int64: the unit 0..U-1 that each element (a pixel, a column, a token) belongs to; -1: never hidden."""
     baseline: Tensor
     """Like x: what "absent" means here."""
     truth: Truth | None = None
@@ -84,10 +86,8 @@ class Batch:
             raise ValueError(f"batch.truth has {len(self.truth.parts)} samples, batch.ids has {count}")
         if len(set(self.ids)) != count:
             raise ValueError("batch.ids are not unique: results are joined by id, so give each sample its own")
-        if count and int(self.units.amax(1).amin()) != int(self.units.max()):
-            raise ValueError(
-                "batch.units has samples of different numbers of units: results would depend on batch mates"
-            )
+        if count:
+            _check_units(self.units, element_count(self.x))
         if self.pool is not None and self.pool.shape[1:] != self.x.shape[1:]:
             raise ValueError(
                 f"batch.pool holds samples of shape {tuple(self.pool.shape[1:])}, x of {tuple(self.x.shape[1:])}"
@@ -110,6 +110,20 @@ class Batch:
         x, target, units, baseline = (part[index] for part in (self.x, self.target, self.units, self.baseline))
         truth = None if self.truth is None else self.truth[index]
         return replace(self, ids=ids, x=x, target=target, units=units, baseline=baseline, truth=truth)
+
+
+def _check_units(units: Tensor, elements: int) -> None:
+    """Refuse labels that do not cover the inputs, or of which a sample lacks one."""
+    if units.ndim != 2 or units.shape[1] != elements:
+        raise ValueError(f"batch.units has shape {tuple(units.shape)}, the inputs have {elements} elements each")
+    if int(units.amax(1).amin()) != int(units.max()):
+        raise ValueError("batch.units has samples of different numbers of units: results would depend on batch mates")
+    sizes = areas(units)
+    if int(units.min()) < -1 or not sizes.numel() or int(sizes.min()) == 0:
+        raise ValueError(
+            "batch.units has a unit without elements, or none at all: number them 0..U-1 in every sample, "
+            "and mark with -1 what is never to be hidden"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from .capabilities import BlackBox
 from .data import Batch
 from .errors import Refused
 from .gate import NUMBERS
-from .network import READOUTS, read_out
+from .network import check_readout, read_out
 from .randomness import streams
 from .registry import Imputer, imputers
 from .units import at_elements, impute, unit_count
@@ -30,11 +30,14 @@ class Game:
     """What is read of the outputs; empty: what the gate reads."""
     seed: int = 0
     """Where the imputer's random streams start: for the same sample, all coalitions meet the same draws."""
+    parts: Tensor | None = None
+    """Other units than the batch's, (N, E)."""
+    count: int = 0
+    """The number of those; 0: as many as their labels say."""
 
     def __post_init__(self) -> None:
         """Refuse unknown words at once."""
-        if self.readout and self.readout not in READOUTS:
-            raise ValueError(f"readout {self.readout!r} is unknown; choose one of {', '.join(READOUTS)}")
+        check_readout(self.readout)
         _ = self._part
 
     @cached_property
@@ -44,7 +47,12 @@ class Game:
     @cached_property
     def players(self) -> int:
         """The number of units, U."""
-        return unit_count(self.batch.units)
+        return self.count or unit_count(self.units)
+
+    @property
+    def units(self) -> Tensor:
+        """The unit that each element belongs to, (N, E); -1: never hidden."""
+        return self.batch.units if self.parts is None else self.parts
 
     @cached_property
     def full(self) -> Tensor:
@@ -56,9 +64,9 @@ class Game:
         """The score of the inputs without any of their units, (N,); one pass."""
         return self.scores(torch.zeros(len(self.batch), 1, self.players, dtype=torch.bool))[:, 0]
 
-    def on(self, units: Tensor) -> "Game":
-        """Return the same game with other units (N, E)."""
-        return replace(self, batch=replace(self.batch, units=units))
+    def on(self, units: Tensor, count: int = 0) -> "Game":
+        """Return the same game with other units (N, E), so many if their labels do not tell."""
+        return replace(self, parts=units, count=count)
 
     def scores(self, kept: Tensor) -> Tensor:
         """Return the target's score (N, M) of each input with only the `kept` units (N, M, U) bool."""
@@ -80,7 +88,7 @@ class Game:
 
     def _some(self, chosen: Tensor) -> Tensor:
         times = chosen.shape[1]
-        labels = _repeated(self.batch.units, times)
+        labels = _repeated(self.units, times)
         # What belongs to no unit is never hidden.
         mask = at_elements(chosen.flatten(0, 1), labels) | (labels < 0)
         logits = self._answer(mask, times)

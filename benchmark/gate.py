@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from .capabilities import BlackBox, Differentiable, Layered, WhiteBox, require
 from .data import Cost
 from .errors import Refused
-from .network import READOUTS, Network, read_logits, read_out
+from .network import Network, check_readout, read_logits, read_out
 
 NUMBERS = 1 << 20
 SMALLEST = 64
@@ -41,8 +41,7 @@ class Gate:
     """
 
     def __init__(self, network: Network, readout: str = "probability", batch_size: int = 0) -> None:
-        if readout not in READOUTS:
-            raise ValueError(f"readout {readout!r} is unknown; choose one of {', '.join(READOUTS)}")
+        check_readout(readout)
         if batch_size < 0:
             raise ValueError(f"batch_size is {batch_size}; give the inputs of a pass, or 0 to let their size decide")
         self.network = network

@@ -15,7 +15,8 @@ from .game import Game, known_pool
 from .gate import Gate
 from .question import KNOWN_AS
 from .randomness import streams
-from .registry import GAME_SETTINGS, Method, Metric, imputers
+from .network import check_readout
+from .registry import GAME_SETTINGS, Imputer, Method, Metric, imputers
 from .units import at_elements, to_elements
 
 
@@ -29,8 +30,21 @@ class Asked:
     repeat: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse misspelt settings at once."""
+        """Refuse misspelt settings, and unknown imputers and readouts, at once."""
+        if "game" in self.part.needs:
+            _ = self.imputer
+            check_readout(self.told("readout"))
         self.part.with_defaults(self.settings)
+
+    def told(self, name: str) -> str:
+        """Return one of the settings of a game; empty where it is the task's."""
+        return str(self.part.with_defaults(self.settings)[name])
+
+    @property
+    def imputer(self) -> Imputer | None:
+        """What a game was told to put in for what it hides; None where it is the task's."""
+        name = self.told("imputer") if "game" in self.part.needs else ""
+        return imputers[name] if name else None
 
     def call(self, offers: Mapping[str, Callable[[], object]]) -> object:
         """Return the part's answer to what it names; its game has taken the settings that are the game's."""
@@ -147,18 +161,19 @@ def _again(method: Asked | None, gate: Gate, batch: Batch) -> Callable[..., Tens
 
 def _game(asked: Asked, gate: Gate, batch: Batch) -> Game:
     """Return the game of a batch's units, with the imputer and readout that a part was told, and without the truth."""
-    told = asked.part.with_defaults(asked.settings)
-    imputer = str(told["imputer"]) or batch.imputer
+    imputer = asked.told("imputer") or batch.imputer
     sealed = replace(batch, truth=None, redraw=batch.redraw if imputer == "redraw" else None, imputer=imputer)
     inside = "model" in imputers[imputer].needs
-    return Game(View(gate, WhiteBox if inside else BlackBox), sealed, str(told["readout"]), asked.seed)  # type: ignore[arg-type]
+    return Game(View(gate, WhiteBox if inside else BlackBox), sealed, asked.told("readout"), asked.seed)  # type: ignore[arg-type]
 
 
 def _scene(asked: Asked, gate: Gate, batch: Batch) -> Game:
     """Return the game of the truth's own parts, which are really removed."""
     if batch.redraw is None or batch.truth is None:
         raise Refused("this dataset cannot make its samples again without a part")
-    return Game(gate, replace(batch, truth=None, units=batch.truth.parts, imputer="redraw"), seed=asked.seed)
+    known = batch.truth.effect if batch.truth.effect is not None else batch.truth.relevant
+    game = Game(gate, replace(batch, truth=None, imputer="redraw"), seed=asked.seed)
+    return game.on(batch.truth.parts, 0 if known is None else known.shape[1])
 
 
 def _known(batch: Batch, name: str) -> Tensor | Mapping[str, Tensor]:

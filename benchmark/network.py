@@ -124,6 +124,12 @@ READOUTS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 """How logits (N, K) and targets (N, 1) become one number per sample."""
 
 
+def check_readout(readout: str) -> None:
+    """Refuse a readout that is not known; an empty one stands for a default."""
+    if readout and readout not in READOUTS:
+        raise ValueError(f"readout {readout!r} is unknown; choose one of {', '.join(READOUTS)}")
+
+
 def _others(logits: Tensor, target: Tensor) -> Tensor:
     return logits.scatter(1, target, float("-inf"))
 

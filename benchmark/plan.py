@@ -73,7 +73,8 @@ def _cell(suite: Suite, task: Task, method: Asked, metric: Asked, batch_size: in
 
 def _identity(asked: Asked) -> tuple[object, ...]:
     chance = (asked.seed, asked.repeat) if asked.part.stochastic else ()
-    return asked.part.name, code_of(asked.part.function), dict(asked.settings), chance
+    hides = code_of(asked.imputer.function) if asked.imputer else ""
+    return asked.part.name, code_of(asked.part.function), dict(asked.settings), chance, hides
 
 
 def impossible(task: Task, method: Part, metric: Part, batch_size: int = 0) -> str:

@@ -110,3 +110,25 @@ def test_bad_input_gets_one_clear_line(x: Tensor, change: dict[str, object], mes
     with pytest.raises((ValueError, KeyError, TypeError), match=message) as caught:
         evaluate(**{**given, **change})  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+def test_an_imputer_is_a_choice(x: Tensor) -> None:
+    target = torch.zeros(N, dtype=torch.int64)
+
+    def found(imputer: str) -> pd.Series:
+        table = evaluate(Linear(), x, target, {"exact": exact(x, target)}, readout="logit", imputer=imputer, pool=x[:2])
+        return table.set_index(["score", "sample"])["value"]
+
+    mean = evaluate(Linear(), x, target, {"exact": exact(x, target)}, readout="logit")
+    pd.testing.assert_series_equal(found("mean"), mean.set_index(["score", "sample"])["value"])
+    areas = [found(name)["insertion"].mean() for name in ("mean", "blur", "marginal", "nearest")]
+    assert len(set(areas)) == 4
+
+
+def test_an_imputer_that_cannot_serve_says_why(x: Tensor) -> None:
+    target = torch.zeros(N, dtype=torch.int64)
+    maps = {"exact": exact(x, target)}
+    (reason,) = evaluate(Linear(), x, target, maps, ["perturbation_curves"], imputer="marginal")["reason"]
+    assert "come without others to draw from" in reason
+    with pytest.raises(KeyError, match="unknown imputer 'bluur': did you mean blur"):
+        evaluate(Linear(), x, target, maps, imputer="bluur")

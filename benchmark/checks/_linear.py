@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ..capabilities import Differentiable
-from ..data import Batch, Truth
+from ..data import Batch, Redraw, Truth
 from ..gate import Gate
 from ..network import Network
 from ..randomness import Rng
 from ..registry import Method
-from ..units import at_elements, column_units, grid_units, like_input, per_unit, spread, unit_count
+from ..units import at_elements, column_units, grid_units, impute, like_input, per_unit, spread, unit_count
 from ._questions import Double, Make, Question
 
 CLASSES, UNITS, SAMPLES = 4, 16, 24
@@ -50,7 +50,19 @@ def _asked(x: Tensor, units: Tensor, mix: nn.Conv2d | None, turned: bool | None)
     x = x * (1 + like_input(at_elements((_place(target) == 0).to(x.dtype), units), x))
     ids = tuple(f"sample-{i}" for i in range(len(x)))
     truth = _truth(x, target, units, head.weight.detach().float().reshape(CLASSES, *x.shape[1:]))
-    return Question(Gate(network, "logit"), Batch(ids, x, target, units, torch.zeros_like(x), truth))
+    batch = Batch(ids, x, target, units, torch.zeros_like(x), truth, pool=x.flip(0) / 2, redraw=_redraw(ids, x))
+    return Question(Gate(network, "logit"), batch)
+
+
+def _redraw(ids: tuple[str, ...], x: Tensor) -> Redraw:
+    """Return what makes samples without some of their elements: nothing is there instead."""
+    place = {name: i for i, name in enumerate(ids)}
+
+    def redraw(asked: tuple[str, ...], kept: Tensor) -> Tensor:
+        whole = x[[place[name] for name in asked]]
+        return impute(whole, torch.zeros_like(whole), kept)
+
+    return redraw
 
 
 def _turn(x: Tensor) -> Tensor:

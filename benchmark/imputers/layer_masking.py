@@ -8,5 +8,5 @@ from ..registry import imputer
 
 @imputer(paper="arXiv:2211.14646")
 def layer_masking(model: WhiteBox, x: Tensor, kept: Tensor) -> Tensor:
-    """The network's own layers leave hidden pixels out: convolutions pad from visible neighbours, pooling skips them."""
+    """The network's layers leave hidden pixels out: convolutions pad from visible neighbours, pooling skips them."""
     return model.masked(x, kept, "layer_masking")
