@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from ...benchmark import metric
+from ._top import top_hits
 
 
 @metric(better="higher", paper="arXiv:2003.07258", passes=lambda: (0, 0))
@@ -12,10 +13,4 @@ def relevance_rank(attribution: Tensor, truth: Tensor, impossible: Tensor) -> Te
     In [0, 1], over the elements known to be relevant or impossible (Arras et al. 2022, eq. 2). Tied elements count with
     the share of them that is true: the expectation over all orders of the tie.
     """
-    asked = attribution.masked_fill(~(truth | impossible), float("-inf"))
-    k = truth.sum(1, keepdim=True)
-    least = asked.sort(1, descending=True).values.gather(1, (k - 1).clamp(min=0))
-    above, tied = asked > least, asked == least
-    places, count = k[:, 0] - above.sum(1), tied.sum(1)
-    hits = (above & truth).sum(1) * count + places * (tied & truth).sum(1)
-    return hits / (count * k[:, 0]).double()
+    return top_hits(attribution, truth, truth | impossible, truth.sum(1))

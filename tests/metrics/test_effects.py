@@ -1,8 +1,7 @@
-"""Correlation, cosine and contrast with the true effects, against scipy, loops and exact cases."""
+"""Correlation, cosine and contrast with the true effects, against scipy and loops."""
 
 from math import isnan, nan, sqrt
 
-import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
@@ -63,29 +62,6 @@ def test_cosine_is_that_of_a_loop(rounded: bool) -> None:
         assert ask("effect_cosine", attribution, effect) == pytest.approx(expected, rel=1e-12, abs=1e-12, nan_ok=True)
 
 
-ONES = [1.0] * 15
-EVEN = [1 / 3, 1 / 3, 1 / 3, 1 / 2, 1 / 2, 1.0, *[1 / 5] * 5, 1 / 2, 1 / 2, 0.0, 0.0]
-
-
-@pytest.mark.parametrize(
-    ("name", "attribution", "effect", "expected"),
-    [
-        ("effect_correlation", EVEN, [1.0, 2.0, 3.0, 4.0, 5.0], nan),
-        ("effect_correlation", ONES, [2.0] * 5, nan),
-        ("effect_correlation", [0.0] * 15, [1.0, 2.0, 3.0, 4.0, 5.0], nan),
-        ("effect_correlation", ONES, [0.3, 0.2, 0.1, 0.5, 0.2], 1.0),
-        ("effect_correlation", ONES, [-0.3, -0.2, -0.1, -0.5, -0.2], -1.0),
-        ("effect_cosine", [0.0] * 15, [1.0, 2.0, 3.0, 4.0, 5.0], nan),
-        ("effect_cosine", ONES, [0.0] * 5, nan),
-        ("effect_cosine", ONES, [6.0, 4.0, 2.0, 10.0, 4.0], 1.0),
-        ("effect_cosine", ONES, [-6.0, -4.0, -2.0, -10.0, -4.0], -1.0),
-    ],
-)
-def test_by_hand(name: str, attribution: list[float], effect: list[float], expected: float) -> None:
-    """The parts have 3, 2, 1, 5 and 2 elements, and so does a map of ones; the map EVEN is 1 on each part."""
-    assert ask(name, attribution, effect) == pytest.approx(expected, rel=1e-12, nan_ok=True)
-
-
 @pytest.mark.parametrize("name", ["effect_correlation", "effect_cosine"])
 def test_units_that_single_precision_splits_are_still_tied(name: str) -> None:
     """The truth, stored per element in single precision, still agrees perfectly with itself."""
@@ -133,14 +109,6 @@ def answering(own: Tensor, other: Tensor) -> Method:
 EFFECTS = torch.randn(2, 6, 5, generator=torch.Generator().manual_seed(64), dtype=torch.float64)
 
 
-@pytest.mark.parametrize("scales", [(1.0, 1.0), (1e-6, 1e6), (3.0, 3.0)])
-def test_contrast_of_the_truth_is_one_at_any_scale(scales: tuple[float, float]) -> None:
-    own, other = EFFECTS
-    found = contrast(own, other, answering(scales[0] * own, scales[1] * other))
-    assert found == pytest.approx([1.0] * 6, rel=1e-6)
-    assert contrast(own, other, answering(other, own)) == pytest.approx([-1.0] * 6, rel=1e-6)
-
-
 def test_contrast_of_a_map_that_ignores_the_question_is_exactly_zero() -> None:
     own, other = EFFECTS
     assert contrast(own, other, answering(own, own)) == [0.0] * 6
@@ -160,13 +128,3 @@ def test_contrast_is_that_of_a_loop() -> None:
         asked = [a - b for a, b in zip(own, other, strict=True)]
         expected = sum(a * t for a, t in zip(asked, true, strict=True)) / sum(t * t for t in true)
         assert found[i] == pytest.approx(expected, rel=1e-9)
-
-
-def test_contrast_is_undefined_where_a_map_an_effect_or_the_difference_is_zero() -> None:
-    own, other = EFFECTS
-    zero = torch.zeros_like(own)
-    assert np.isnan(contrast(own, other, answering(zero, other))).all()
-    assert np.isnan(contrast(own, other, answering(own, zero))).all()
-    assert np.isnan(contrast(zero, other, answering(own, other))).all()
-    assert np.isnan(contrast(own, zero, answering(own, other))).all()
-    assert np.isnan(contrast(own, 1.0 * own, answering(own, other))).all()

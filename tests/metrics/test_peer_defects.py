@@ -5,14 +5,14 @@ Named after the peer's metric; the numbers are those of our list of peers' defec
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import isnan
+from math import isnan, log
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from heatproof.benchmark import Gate, Network, area, metrics
+from heatproof.benchmark import Gate, Network, area, metrics, per_unit
 from heatproof.benchmark.checks._questions import Question
 from heatproof.benchmark.harness import Asked, score
 
@@ -44,7 +44,7 @@ def test_3_and_4_road_and_sensitivity_n_score_only_the_first_batch(
 
 def test_6_pointing_game_is_true_for_an_empty_mask() -> None:
     nothing, everything = torch.zeros(1, 4).bool(), torch.ones(1, 4).bool()
-    assert isnan(metrics["pointing_game"].function(torch.rand(1, 4), nothing, everything).item())
+    assert isnan(metrics["pointing_game"].function(torch.rand(1, 4), nothing, everything, torch.rand(1, 4)).item())
 
 
 def test_8_attribution_localisation_depends_on_the_batch_size(scored: Scored, uneven: Question, maps: Tensor) -> None:
@@ -150,3 +150,65 @@ def test_xplique_breaks_ties_by_place(scored: Scored, uneven: Question) -> None:
         first[areas.index(round(fraction.item() * 30))] += 1
     expected = torch.tensor([50.0, 50.0, 50.0, 100.0, 0.0, 50.0, 50.0])
     assert ((first - expected).abs() <= 4 * expected.sqrt()).all(), "two units have 4 elements and count together"
+
+
+def test_7_pointing_game_crashes_with_its_setting(scored: Scored, uneven: Question, maps: Tensor) -> None:
+    exact, near = (scored("pointing_game", uneven, maps, tolerance=t)["pointing_game"] for t in (0, 2))
+    assert exact.isfinite().all()
+    assert (near >= exact).all()
+    assert (near > exact).any()
+
+
+@pytest.mark.parametrize("name", ["localisation_auc", "auprc", "top_k_intersection", "pointing_game", "relevance_rank"])
+def test_8_localisation_depends_on_the_batch_size(scored: Scored, uneven: Question, maps: Tensor, name: str) -> None:
+    expected = scored(name, uneven, maps)[name]
+    for size in (1, 2, 3, 4, 8):
+        assert scored(name, uneven.sized(size), maps)[name].equal(expected)
+
+
+def test_9_effective_complexity_next_to_a_loud_batch_mate(scored: Scored, uneven: Question, maps: Tensor) -> None:
+    """Quantus counts 232 pixels alone, and none next to a map a thousand times as large."""
+    loud = maps.clone()
+    loud[0] *= 1e3
+    together = scored("effective_complexity", uneven, loud)["effective_complexity"]
+    alone = scored("effective_complexity", uneven.picked([5]), maps[[5]])["effective_complexity"]
+    assert together[5] == alone.item() > 0.5
+
+
+def test_quantus_top_k_depends_on_the_resolution() -> None:
+    """A k of 1000 is a fiftieth of 224 x 224 pixels and all of 32 x 32: every map has the same score there."""
+    source = torch.Generator().manual_seed(53)
+    coarse = torch.randn(5, 1, 8, 8, generator=source, dtype=torch.float64)
+    truth = torch.rand(5, 1, 8, 8, generator=source) < 0.3
+    part, found = metrics["top_k_intersection"].function, []
+    for factor in (1, 2, 4):
+        fine, mask = (each.repeat_interleave(factor, 2).repeat_interleave(factor, 3) for each in (coarse, truth))
+        found.append(part(fine.flatten(1), mask.flatten(1), ~mask.flatten(1), share=0.125))
+    assert found[0].unique().numel() > 1
+    assert found[1].equal(found[0])
+    assert found[2].equal(found[0])
+
+
+@pytest.mark.parametrize("name", ["entropy", "sparseness", "effective_complexity"])
+def test_complexity_grows_with_the_resolution(name: str) -> None:
+    """With four pixels for each one, Quantus' entropy is log 4 larger, and its effective complexity four times."""
+    coarse = torch.randn(5, 64, generator=torch.Generator().manual_seed(54), dtype=torch.float64)
+    coarse[4] = 3.0
+    once, four = (metrics[name].function(each) for each in (coarse, coarse.repeat(1, 4)))
+    if name == "entropy":
+        # What a map lacks to the entropy of a constant one is the same; only its share of that changes.
+        once, four = (1 - once) * log(64), (1 - four) * log(256)
+    torch.testing.assert_close(four, once, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_openxai_k_as_an_integer_is_none(scored: Scored, uneven: Question, maps: Tensor, k: int) -> None:
+    """Any positive integer gives what a sorted list of that length does."""
+    truth = uneven.batch.truth
+    assert truth is not None
+    assert truth.effect is not None
+    found = scored("part_agreement", uneven, maps, k=k)["feature_agreement"]
+    relevance = per_unit(maps, truth.parts)
+    for i in range(8):
+        first, true = ({*each[i].abs().argsort(descending=True)[:k].tolist()} for each in (relevance, truth.effect))
+        assert found[i].item() == len(first & true) / k

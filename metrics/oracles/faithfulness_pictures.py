@@ -1,0 +1,240 @@
+"""Proofs of the metrics that only pictures have: superpixels, and information."""
+
+from io import BytesIO
+from math import exp, nan
+
+import numpy as np
+import torch
+from PIL import Image, features
+from scipy.ndimage import gaussian_filter
+from skimage.segmentation import slic
+from torch import Tensor
+
+from ...benchmark.checks import Case, Question, ask, oracle
+from ._maps import judged
+
+COLOURS = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0]]
+WORTH = [4.0, 3.0, 2.0, 1.0]
+"""What the four quarters of a picture are worth."""
+FOUR = {"segments": 4}
+
+
+def _quarters(values: list[float]) -> Tensor:
+    """Return an 8 x 8 map of four quarters, left to right and down."""
+    corners = torch.tensor(values, dtype=torch.float64).reshape(2, 2)
+    return corners.repeat_interleave(4, 0).repeat_interleave(4, 1)
+
+
+def _coloured(count: int) -> Tensor:
+    """Return pictures of four quarters of one colour each, which superpixels cannot miss."""
+    return torch.stack([_quarters(list(shade)) for shade in zip(*COLOURS, strict=True)]).expand(count, -1, -1, -1)
+
+
+def _worth(x: Tensor) -> Tensor:
+    """Add up what the quarters are worth, as far as their pixels are lit."""
+    return ((x.amax(1) > 0) * _quarters(WORTH)).sum((1, 2)) / 16
+
+
+def _row(values: list[float]) -> list[float]:
+    return _quarters(values).flatten().tolist()
+
+
+@oracle("irof")
+def irof_of_four_quarters_by_hand() -> Case:
+    """Without 4, 3, 2 of 10 the rest is 6, 3, 1 of 10: the area over that is 5/8; in the opposite order 3/8."""
+    maps = [_row([4.0, 3.0, 2.0, 1.0]), _row([-1.0, -2.0, -3.0, -4.0]), _row([1.0, 2.0, 3.0, 4.0])]
+    best = 1 - (0.5 + 0.6 + 0.3 + 0.1) / 4
+    worst = 1 - (0.5 + 0.9 + 0.7 + 0.4) / 4
+    return judged(ask(_worth, _coloured(3)), maps, FOUR, irof=[best, best, worst])
+
+
+@oracle("irof")
+def irof_goes_by_mean_relevance_whatever_its_size() -> Case:
+    """One pixel of a quarter with all its relevance counts as much as relevance all over it."""
+    single = [0.0] * 64
+    single[0], single[4], single[32], single[36] = 1.0, 4.0, 2.0, 3.0
+    order = [3.0, 1.0, 2.0, 4.0]
+    left = [10 - sum(order[:count]) for count in range(5)]
+    expected = 1 - sum((left[i] + left[i + 1]) / 2 for i in range(4)) / 40
+    maps = [[size * value for value in single] for size in (1e-12, 1.0, 1e12)]
+    return judged(ask(_worth, _coloured(3)), maps, FOUR, irof=[expected] * 3)
+
+
+@oracle("irof")
+def irof_of_a_picture_of_one_worth_is_a_half() -> Case:
+    """Where every pixel is worth the same, the curve is a straight line over the area, however that is cut."""
+    x = torch.rand(3, 3, 12, 9, generator=torch.Generator().manual_seed(81), dtype=torch.float64) + 0.5
+    question = ask(lambda x: (x[:, 0] > 0).double().mean((1, 2)), x)
+    rising = [float(place) for place in range(108)]
+    return judged(question, [[1.0] * 108, [0.0] * 108, rising], {"segments": 10}, irof=[0.5] * 3)
+
+
+@oracle("irof")
+def irof_relative_to_nothing_is_undefined() -> Case:
+    """A score that is zero or negative has no share to lose; the sample beside it keeps its own."""
+    x = _coloured(3).clone()
+    x[0] = -x[0]
+    x[1, :, :4] = 0
+    question = ask(lambda x: x[:, 0, :4].mean((1, 2)) * 2, x)
+    return judged(question, [_row(WORTH)] * 3, FOUR, irof=[nan, nan, 1 - 0.5 / 4])
+
+
+def _curved(x: Tensor) -> Tensor:
+    return (x.square().sum((1, 2, 3)) / 20).tanh() + 0.1 * x[:, 0, 2, 3]
+
+
+@oracle("irof")
+def irof_of_a_curved_model_one_superpixel_at_a_time() -> Case:
+    """Three textures, cut into different numbers of superpixels, which go one after the other in plain loops."""
+    source = torch.Generator().manual_seed(82)
+    x = torch.rand(3, 1, 9, 11, generator=source, dtype=torch.float64)
+    x[1] = x[1].round()
+    maps = torch.randn(3, 99, generator=source, dtype=torch.float64)
+    expected = [_one_by_one(x[i], maps[i], 12) for i in range(3)]
+    return judged(ask(_curved, x), maps.tolist(), {"segments": 12}, irof=expected)
+
+
+def _one_by_one(x: Tensor, relevance: Tensor, segments: int) -> float:
+    labels = slic(x.permute(1, 2, 0).numpy(), n_segments=segments, start_label=0, channel_axis=-1)
+    members = [np.flatnonzero(labels.flatten() == label) for label in range(labels.max() + 1)]
+    left, over, before = x.clone(), 0.0, 0.0
+    whole = float(_curved(x[None])[0])
+    for own in sorted(members, key=lambda own: -float(relevance[own].mean())):
+        left.flatten(1)[:, own] = 0
+        lost = 1 - float(_curved(left[None])[0]) / whole
+        over += len(own) / x[0].numel() * (before + lost) / 2
+        before = lost
+    return over
+
+
+PERCENT = (1, 2, 3, 5, 7, 10, 13, 21, 34, 50, 75)
+
+
+def _bytes(picture: np.ndarray) -> int:
+    """Return the compressed size of a picture (C, H, W) in [0, 1]."""
+    shades = np.clip(np.round(255 * picture), 0, 255).astype(np.uint8)
+    image = Image.fromarray(shades[0] if len(shades) == 1 else np.moveaxis(shades, 0, 2))
+    file = BytesIO()
+    image.save(file, "webp" if features.check("webp") else "png", lossless=True)
+    return len(file.getvalue())
+
+
+def _curves(question: Question, maps: Tensor) -> tuple[list[float], list[float]]:
+    """Reveal one share after the other, and add up the trapezoids of both curves."""
+    found = [_areas(question, i, maps[i]) for i in range(len(maps))]
+    return [sic for sic, _ in found], [aic for _, aic in found]
+
+
+def _areas(question: Question, i: int, relevance: Tensor) -> tuple[float, float]:
+    x = question.batch.x[i].numpy()
+    side = min(x.shape[1:])
+    blurred = np.stack([gaussian_filter(channel, side / 11) for channel in x])
+    order = relevance.argsort(descending=True).tolist()
+    pictures = [blurred]
+    for percent in PERCENT:
+        shown, count = blurred.copy(), -(-len(order) * percent // 100)
+        for place in order[:count]:
+            shown.reshape(len(x), -1)[:, place] = x.reshape(len(x), -1)[:, place]
+        pictures.append(shown)
+    pictures.append(x)
+    logits = question.gate.module(torch.from_numpy(np.stack(pictures))).tolist()
+    chances = [exp(row[0]) / sum(exp(value) for value in row) for row in logits]
+    sizes = [_bytes(picture) for picture in pictures]
+    way = [min(1.0, max(0.0, (size - sizes[0]) / (sizes[-1] - sizes[0]))) for size in sizes]
+    way = [max(way[: step + 1]) for step in range(len(way))]
+    ratios = [min(1.0, chance / chances[-1]) for chance in chances]
+    predicted = [float(row[0] > max(row[1:])) for row in logits]
+    sic, aic = (
+        sum((way[s + 1] - way[s]) * (curve[s] + curve[s + 1]) / 2 for s in range(len(way) - 1))
+        for curve in (ratios, predicted)
+    )
+    return (
+        sic if chances[0] < chances[-1] else nan,
+        aic if predicted[-1] and not predicted[0] else nan,
+    )
+
+
+def _textured(channels: int, seed: int) -> Tensor:
+    source = torch.Generator().manual_seed(seed)
+    return torch.rand(4, channels, 14, 18, generator=source, dtype=torch.float64)
+
+
+def _sharp(x: Tensor) -> Tensor:
+    """Ask how sharp the upper left corner is: three logits, of which the first needs edges there."""
+    corner = x[:, 0, :7, :9]
+    edges = (corner.diff(dim=2).abs().mean((1, 2)) + corner.diff(dim=1).abs().mean((1, 2))) * 12
+    return torch.stack([edges, torch.full_like(edges, 3.0), x.mean((1, 2, 3))], 1)
+
+
+def _revealed(channels: int, seed: int) -> Case:
+    """Judge maps from the sharp corner to its opposite."""
+    question = ask(_sharp, _textured(channels, seed))
+    corner = torch.zeros(14, 18, dtype=torch.float64)
+    corner[:7, :9] = 1
+    noise = torch.rand(4, 252, generator=torch.Generator().manual_seed(seed + 1), dtype=torch.float64)
+    maps = noise + torch.tensor([3.0, 1.0, 0.0, -1.0], dtype=torch.float64)[:, None] * corner.flatten()
+    sic, aic = _curves(question, maps)
+    return judged(question, maps.tolist(), sic=sic, aic=aic)
+
+
+@oracle("information_curves")
+def information_of_grey_pictures_one_share_at_a_time() -> Case:
+    """A model that needs a sharp corner, and maps from that corner to its opposite: every picture saved by itself."""
+    return _revealed(1, 83)
+
+
+@oracle("information_curves")
+def information_of_coloured_pictures_one_share_at_a_time() -> Case:
+    """The same with three channels, which are revealed together."""
+    return _revealed(3, 85)
+
+
+@oracle("information_curves")
+def information_of_pictures_of_one_colour_is_undefined() -> Case:
+    """Blurring takes nothing away, so there is no way from blurred to whole."""
+    x = torch.full((2, 3, 14, 18), 0.25, dtype=torch.float64)
+    return judged(ask(_sharp, x), [[1.0] * 252, [0.0] * 252], sic=[nan] * 2, aic=[nan] * 2)
+
+
+@oracle("information_curves")
+def information_that_blurring_does_not_take_is_undefined() -> Case:
+    """A model that asks for the mean, or for blur, has its prediction, or its probability, from the start."""
+    x = _textured(3, 87)
+    flat = [float(place) for place in range(252)]
+
+    def calm(x: Tensor) -> Tensor:
+        edges = x.diff(dim=3).abs().mean((1, 2, 3))
+        return torch.stack([3 - edges, edges], 1)
+
+    return judged(ask(calm, x), [flat] * 4, sic=[nan] * 4, aic=[nan] * 4)
+
+
+@oracle("information_curves")
+def information_about_what_is_not_predicted_has_no_accuracy() -> Case:
+    """The target is never the prediction: its probability still has a curve, its accuracy none."""
+
+    def beaten(x: Tensor) -> Tensor:
+        logits = _sharp(x)
+        return torch.stack([logits[:, 0], logits[:, 0] + 1, logits[:, 1]], 1)
+
+    question = ask(beaten, _textured(1, 89))
+    maps = torch.arange(252.0, dtype=torch.float64).expand(4, -1)
+    sic, _ = _curves(question, maps)
+    return judged(question, maps.tolist(), sic=sic, aic=[nan] * 4)
+
+
+def _whole(x: Tensor) -> Tensor:
+    """Ask whether the first pixel of a picture is as dark as it was."""
+    return 8.0 * (x[:, 0, 0, 0] == 0) - 4
+
+
+@oracle("information_curves")
+def information_that_one_pixel_gives_is_paid_once() -> Case:
+    """A model that needs one black pixel: first in the order, its price is that of the first share; last, all."""
+    x = _textured(1, 91)[:2].clone()
+    x[:, 0, 0, 0] = 0
+    maps = torch.arange(252.0, dtype=torch.float64).flip(0).expand(2, -1).clone()
+    maps[1] = -maps[1]
+    question = ask(_whole, x)
+    sic, aic = _curves(question, maps)
+    return judged(question, maps.tolist(), sic=sic, aic=aic)

@@ -1,0 +1,1 @@
+"""Metrics of forgetting: whether an explanation changes with the model, and with the question."""

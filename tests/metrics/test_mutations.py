@@ -1,0 +1,247 @@
+"""The kit catches plausible mistakes: each is put in alone, and the checks of the metric must fail."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import heatproof
+
+ROOT = Path(heatproof.__file__).parent
+CHECK = """
+import sys
+from heatproof.benchmark.checks import check_metric
+failed = [check for check in check_metric(sys.argv[1]) if not check.passed]
+print(*(f"{check.name}: {check.reason}" for check in failed), sep="\\n")
+sys.exit(3 if failed else 0)
+"""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What somebody could have written instead, and a metric that it spoils."""
+
+    name: str
+    metric: str
+    file: str
+    right: str
+    wrong: str
+
+
+CURVES = "metrics/faithfulness/perturbation_curves.py"
+MISTAKES = [
+    Mistake(
+        "no last point", "perturbation_curves", CURVES, "for step in range(count + 1)]", "for step in range(count)]"
+    ),
+    Mistake(
+        "no first point",
+        "perturbation_curves",
+        CURVES,
+        "for step in range(count + 1)]",
+        "for step in range(1, count + 1)]",
+    ),
+    Mistake("one unit too many", "perturbation_curves", CURVES, "place < cut for", "place <= cut for"),
+    Mistake(
+        "reversed ranks",
+        "perturbation_curves",
+        "benchmark/ranking.py",
+        "descending=True, stable",
+        "descending=False, stable",
+    ),
+    Mistake(
+        "ties by place",
+        "perturbation_curves",
+        "benchmark/ranking.py",
+        "rng.permutation(relevance.shape[1])",
+        "torch.arange(relevance.shape[1]).expand_as(relevance)",
+    ),
+    Mistake(
+        "magnitudes",
+        "perturbation_curves",
+        CURVES,
+        "per_unit(attribution, units) / size",
+        "per_unit(attribution, units).abs() / size",
+    ),
+    Mistake(
+        "relevance not per area",
+        "perturbation_curves",
+        CURVES,
+        "density = per_unit(attribution, units) / size",
+        "density = per_unit(attribution, units)",
+    ),
+    Mistake(
+        "steps as abscissa",
+        "perturbation_curves",
+        CURVES,
+        "fraction = (top * size[:, None]).sum(2) / size.sum(1, keepdim=True).double()",
+        "fraction = top.double().mean(2)",
+    ),
+    Mistake(
+        "mean for trapezoid",
+        "perturbation_curves",
+        "benchmark/curves.py",
+        "torch.trapezoid(curve.double(), fraction.double(), dim=1)",
+        "curve.double().mean(1)",
+    ),
+    Mistake(
+        "unnormalised abscissa",
+        "perturbation_curves",
+        "benchmark/curves.py",
+        "torch.trapezoid(curve.double(), fraction.double(), dim=1)",
+        "torch.trapezoid(curve.double(), dim=1)",
+    ),
+    Mistake(
+        "gain the wrong way round",
+        "perturbation_curves",
+        CURVES,
+        'below["insertion"] - below["deletion"]',
+        'below["deletion"] - below["insertion"]',
+    ),
+    Mistake(
+        "the baseline perturbed by itself",
+        "perturbation_curves",
+        "benchmark/units.py",
+        "torch.where(like_input(kept, x), x, baseline)",
+        "torch.where(like_input(kept, x), baseline, baseline)",
+    ),
+    Mistake(
+        "first batch only",
+        "perturbation_curves",
+        "benchmark/harness.py",
+        "torch.cat([part[name] for part in parts])",
+        "torch.cat([parts[0][name] for part in parts])",
+    ),
+    Mistake(
+        "undefined as zero",
+        "perturbation_curves",
+        "benchmark/curves.py",
+        "torch.where(gap == 0, torch.nan,",
+        "torch.where(gap == 0, 0.0,",
+    ),
+    Mistake(
+        "direction declared backwards", "perturbation_curves", CURVES, '"deletion": "lower"', '"deletion": "higher"'
+    ),
+    Mistake(
+        "silent abs",
+        "relevance_mass",
+        "metrics/truth/relevance_mass.py",
+        "attribution.clamp(min=0)",
+        "attribution.abs()",
+    ),
+    Mistake(
+        "signed total", "relevance_mass", "metrics/truth/relevance_mass.py", "attribution.clamp(min=0)", "attribution"
+    ),
+    Mistake(
+        "an empty mask is a hit",
+        "pointing_game",
+        "metrics/truth/pointing_game.py",
+        '.where(truth.any(1), float("nan"))',
+        "",
+    ),
+    Mistake(
+        "any tied maximum counts",
+        "pointing_game",
+        "metrics/truth/pointing_game.py",
+        "(top & hit).sum(1) / top.sum(1).double()",
+        "(top & hit).any(1) / top.any(1).double()",
+    ),
+    Mistake(
+        "one rank too few",
+        "relevance_rank",
+        "metrics/truth/_top.py",
+        "(most - 1).clamp(min=0)",
+        "(most - 2).clamp(min=0)",
+    ),
+    Mistake(
+        "ties all counted",
+        "relevance_rank",
+        "metrics/truth/_top.py",
+        "above, tied = held > least, held == least",
+        "above, tied = held >= least, held == least",
+    ),
+    Mistake(
+        "largest of the batch",
+        "effective_complexity",
+        "metrics/complexity/effective_complexity.py",
+        "largest = magnitude.amax(1, keepdim=True)",
+        "largest = magnitude.amax().expand(len(magnitude), 1)",
+    ),
+    Mistake(
+        "logarithm of nothing",
+        "entropy",
+        "metrics/complexity/entropy.py",
+        "torch.special.entr(share)",
+        "-(share * share.log())",
+    ),
+    Mistake(
+        "entropy grows with size",
+        "entropy",
+        "metrics/complexity/entropy.py",
+        " / (log(count) if count > 1 else torch.nan)",
+        "",
+    ),
+    Mistake(
+        "Gini off by one",
+        "sparseness",
+        "metrics/complexity/sparseness.py",
+        "torch.arange(1, count + 1",
+        "torch.arange(count",
+    ),
+    Mistake(
+        "raw correlation",
+        "effect_correlation",
+        "metrics/truth/effect_correlation.py",
+        "ranks(levels(per_unit(attribution, parts, effect.shape[1])))",
+        "per_unit(attribution, parts, effect.shape[1])",
+    ),
+    Mistake(
+        "ranks without ties",
+        "effect_correlation",
+        "benchmark/ranking.py",
+        "return below + (equal + 1) / 2",
+        "return below + 1.0",
+    ),
+    Mistake(
+        "ties count whole",
+        "localisation_auc",
+        "metrics/truth/localisation_auc.py",
+        "below(attribution, impossible) + below",
+        "below(attribution, impossible, right=True) + below",
+    ),
+    Mistake(
+        "equality of floats",
+        "completeness",
+        "metrics/axioms/completeness.py",
+        "(attribution.sum(1) - change).abs() / change.abs()",
+        "(attribution.sum(1) != change).double() / change.abs()",
+    ),
+]
+
+
+def mutated(mistake: Mistake, folder: Path) -> Path:
+    """Return a folder with the package and one mistake in it."""
+    home, *_ = Path(mistake.file).parts
+    package = folder / "heatproof"
+    package.mkdir()
+    for path in ROOT.iterdir():
+        if path.name != home and (path.suffix == ".py" or (path / "__init__.py").is_file()):
+            (package / path.name).symlink_to(path)
+    shutil.copytree(ROOT / home, package / home, ignore=shutil.ignore_patterns("__pycache__"))
+    file = package / mistake.file
+    source = file.read_text(encoding="utf-8")
+    assert source.count(mistake.right) == 1, f"{mistake.file} has changed: write this mistake anew"
+    file.write_text(source.replace(mistake.right, mistake.wrong), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: f"{mistake.metric}: {mistake.name}")
+def test_a_mistake_is_caught(mistake: Mistake, tmp_path: Path) -> None:
+    path = {**os.environ, "PYTHONPATH": str(mutated(mistake, tmp_path)), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", CHECK, mistake.metric]
+    said = subprocess.run(command, env=path, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert said.returncode == 3, f"{mistake.name} got through: {said.stdout or said.stderr}"
