@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,17 +14,21 @@ from . import tables
 from .api import SUITES, baselines, entrants
 from .api import run as run_suite
 from .api import suite as find
-from .benchmark import Part, Registry, check_method, check_metric, methods, metrics, models, tasks
-from .benchmark.checks import Check
+from .benchmark import Part, Registry, imputers, methods, metrics, models, tasks
+from .benchmark.checks import Check, NamedCheck, method_checks, metric_checks
+from .benchmark.entries import import_file
 from .benchmark.pack import read_pack, write_pack
 from .benchmark.plan import estimate
 from .benchmark.plan import plan as make_plan
-from .benchmark.entries import import_file
 from .benchmark.results import Results
 from .benchmark.run import How
 from .benchmark.store import Store
+from .leaderboard.agreement import MEASURES
+from .leaderboard.agreement import agreement as agree
 from .leaderboard.board import Standing
 from .leaderboard.report import FORMATS, write_report
+from .peers import Peer, conformance
+from .peers import find as find_peers
 from .scaffold import write_method
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -81,7 +85,8 @@ def _say(text: str) -> None:
 
 @app.command("list")
 def list_(
-    kind: Annotated[str, typer.Argument(help="suites, tasks, models, methods or metrics.")], as_json: AsJson = False
+    kind: Annotated[str, typer.Argument(help="suites, tasks, models, methods, metrics or imputers.")],
+    as_json: AsJson = False,
 ) -> None:
     """List what there is, with one line each."""
     if kind == "suites":
@@ -92,7 +97,7 @@ def list_(
 
 
 def _registry(kind: str) -> Registry[Part]:
-    known = {"tasks": tasks, "models": models, "methods": methods, "metrics": metrics}
+    known = {"tasks": tasks, "models": models, "methods": methods, "metrics": metrics, "imputers": imputers}
     if kind not in known:
         raise ValueError(f"there are no {kind!r}: list suites, {', '.join(known)}")
     return known[kind]  # type: ignore[return-value]
@@ -192,32 +197,80 @@ def compare(folder: Folder, a: str, b: str, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def agreement(
+    folder: Folder,
+    task: Annotated[str | None, typer.Option(help="Only this task; by default each set of samples once.")] = None,
+    measure: Annotated[str, typer.Option(help=f"One of {', '.join(MEASURES)}.")] = "kendall",
+    k: Annotated[int | None, typer.Option("--k", help="How many units are the top; by default a quarter.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far the maps of the methods agree with each other, and how far chance would."""
+    found = agree(Results.read(folder), task, measure, k=k)
+    if as_json:
+        _say(json.dumps(tables.agreement_data(found), indent=1))
+    else:
+        screen.print(*tables.agreements(found), sep="\n")
+
+
+@app.command()
 def check(
     kind: Annotated[str, typer.Argument(help="methods or metrics.")],
     names: Annotated[list[str] | None, typer.Argument(help="Names or files; all by default.")] = None,
+    peer: Annotated[
+        list[str] | None, typer.Option(help="Check the metrics of another library instead; may be repeated.")
+    ] = None,
+    page: Annotated[Path | None, typer.Option(help="Write what came out of the peers to this Markdown page.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put methods or metrics through their contract, check by check."""
+    """Put methods or metrics through their contract and their oracles, check by check."""
     if kind not in ("methods", "metrics"):
         raise ValueError(f"cannot check {kind!r}: check methods or metrics")
-    registry = methods if kind == "methods" else metrics
-    found = {name: outcome for asked in names or [*registry] for name, outcome in _checked(kind, asked)}
-    failed = sum(not check.passed and not check.skipped for checks in found.values() for check in checks)
+    if peer and kind == "methods":
+        raise ValueError("the methods of peers cannot be checked yet: check metrics")
+    if peer:
+        outcomes = _peers(peer, names or [])
+        found = {each.theirs: checks for each, checks in outcomes}
+        if page is not None:
+            page.write_text(conformance.page(outcomes), encoding="utf-8")
+    else:
+        registry = methods if kind == "methods" else metrics
+        found = dict(_shown([*_named(kind, names or [*registry])]))
     if as_json:
         _say(json.dumps(tables.check_data(found), indent=1))
     else:
         screen.print(*tables.checks(found), sep="\n")
-    raise typer.Exit(1 if failed else 0)
+    failed = sum(not check.passed for checks in found.values() for check in checks)
+    raise typer.Exit(1 if failed and not peer else 0)
 
 
-def _checked(kind: str, asked: str) -> Iterator[tuple[str, list[Check]]]:
-    """Check the part of a name, or all that a file defines."""
-    if kind == "methods":
-        for method in methods.from_module(import_file(Path(asked))) if asked.endswith(".py") else [methods[asked]]:
-            yield method.name, check_method(method)
-    else:
-        for metric in metrics.from_module(import_file(Path(asked))) if asked.endswith(".py") else [metrics[asked]]:
-            yield metric.name, check_metric(metric)
+def _named(kind: str, asked: Iterable[str]) -> Iterator[tuple[str, list[NamedCheck]]]:
+    """Name the checks of registered parts, and of all that a file defines."""
+    for name in asked:
+        module = import_file(Path(name)) if name.endswith(".py") else None
+        if kind == "methods":
+            for method in methods.from_module(module) if module else [methods[name]]:
+                yield method.name, method_checks(method)
+        else:
+            for metric in metrics.from_module(module) if module else [metrics[name]]:
+                yield metric.name, metric_checks(metric)
+
+
+def _peers(libraries: Iterable[str], names: Sequence[str]) -> list[tuple[Peer, list[Check]]]:
+    """Check the metrics of other libraries."""
+    chosen = [each for library in libraries for each in conformance.named_peers(find_peers(library), names)]
+    named = [(each.theirs, conformance.peer_checks(each)) for each in chosen]
+    return [(each, checks) for each, (_, checks) in zip(chosen, _shown(named), strict=True)]
+
+
+def _shown(named: Sequence[tuple[str, list[NamedCheck]]]) -> Iterator[tuple[str, list[Check]]]:
+    """Run checks part by part, and show how far it got."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        ticket = bar.add_task("checking", total=len(named))
+        for name, checks in named:
+            bar.update(ticket, description=name)
+            yield name, [outcome() for _, outcome in checks]
+            bar.advance(ticket)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from .benchmark.checks import Check
 from .benchmark.plan import Cell, Estimate
 from .benchmark.results import Results
 from .benchmark.suite import Suite
+from .leaderboard.agreement import Agreement
 from .leaderboard.board import Standing
 from .leaderboard.compare import Comparison
 from .leaderboard.ranking import Board
@@ -168,6 +169,80 @@ def comparison_data(found: Comparison) -> Data:
     overall = {"a": found.a, "b": found.b, "p": found.p, "verdict": found.verdict, **asdict(found.overall)}
     by = {"families": _records(found.families), "tasks": _records(found.tasks)}
     return {"overall": overall, **by, "left_out": list(found.left_out)}
+
+
+def agreements(found: Agreement) -> Iterator[RenderableType]:
+    """Show how far methods agree, for each set of samples: the matrix, alpha, and the pairs where it is only one."""
+    for task, same in found.tasks.items():
+        others = f" (and {len(same) - 1} more on these samples)" if len(same) > 1 else ""
+        yield Text(f"{task}{others}: {found.measure.title}", style="italic")
+        yield _agreement(found, task)
+        yield Text(_chance(found, task), style="dim")
+        yield from _alphas(found, task)
+    if len(found.tasks) == 1:
+        yield _pairs(found)
+    for (name, reason), rows in found.left_out.groupby(["method", "reason"], sort=False):
+        yield Text(f"left out: {name} on {', '.join(rows['task'])}: {reason}", style="yellow")
+    yield Text(
+        f"above the diagonal: the mean over samples, dim where p >= 0.05 under random relabelling of the units (each "
+        f"pair for itself); below it: half of its {found.level:.0%} interval; on it: less than 1 where ties leave the "
+        "order to chance",
+        style="dim",
+    )
+
+
+def _agreement(found: Agreement, task: str) -> Table:
+    names = found.matrix(task).index
+    value, low, p = (found.matrix(task, word).to_numpy(float) for word in ("agreement", "low", "p"))
+    table = _table("", "", *(str(place) for place in range(1, len(names) + 1)))
+    for row, name in enumerate(names):
+        below = (Text(_number(half, "±"), style="dim") for half in (value - low)[row, :row])
+        above = (
+            Text(_number(mean), style="dim" if chance >= 0.05 else "")
+            for mean, chance in zip(value[row, row:], p[row, row:], strict=True)
+        )
+        table.add_row(Text(f"{row + 1} {name}"), *below, *above)
+    return table
+
+
+def _chance(found: Agreement, task: str) -> str:
+    """On how many samples the pairs are defined, and what relabelled units would give."""
+    pairs = found.pairs[(found.pairs["task"] == task) & (found.pairs["a"] != found.pairs["b"]) & (found.pairs["n"] > 0)]
+    if pairs.empty:
+        return "no two methods have maps that rank the units of the same sample"
+    samples, chance = pairs["n"], pairs["chance"]
+    counts, values = ((str(samples.min()), str(samples.max())), (_number(chance.min()), _number(chance.max())))
+    return f"on {' to '.join(dict.fromkeys(counts))} samples; by chance {' to '.join(dict.fromkeys(values))}"
+
+
+def _number(value: float, sign: str = "") -> str:
+    return "–" if pd.isna(value) else f"{sign}{value:z.2f}"
+
+
+def _alphas(found: Agreement, task: str) -> Iterator[Text]:
+    for _, row in found.alpha[found.alpha["task"] == task].iterrows():
+        yield Text(
+            f"Krippendorff's alpha of {row['methods']} entrants, {row['level']}: {_number(row['alpha'])} "
+            f"[{_number(row['low'])}, {_number(row['high'])}] on {row['n']} samples"
+        )
+
+
+def _pairs(found: Agreement) -> Table:
+    table = _table("by pair", "", "agreement", f"{found.level:.0%} interval", "by chance", "p", "n")
+    pairs = found.pairs[found.pairs["a"] != found.pairs["b"]].sort_values("agreement", ascending=False, kind="stable")
+    for _, row in pairs.iterrows():
+        interval = f"[{_number(row['low'])}, {_number(row['high'])}]"
+        numbers = _number(row["agreement"]), interval, _number(row["chance"])
+        p = "–" if pd.isna(row["p"]) else f"{row['p']:.3g}"
+        table.add_row(Text(f"{row['a']}, {row['b']}"), *numbers, p, str(row["n"]))
+    return table
+
+
+def agreement_data(found: Agreement) -> Data:
+    """Return agreement as plain data."""
+    head = {"measure": asdict(found.measure), "draws": found.draws, "level": found.level}
+    by = {"pairs": _records(found.pairs), "alpha": _records(found.alpha), "left_out": _records(found.left_out)}
+    return {**head, "tasks": {name: list(same) for name, same in found.tasks.items()}, **by}
 
 
 def checks(found: Mapping[str, Sequence[Check]]) -> Iterator[RenderableType]:

@@ -13,9 +13,9 @@ from .data import Batch, Cost
 from .errors import Refused
 from .game import Game, known_pool
 from .gate import Gate
+from .network import check_readout
 from .question import KNOWN_AS
 from .randomness import streams
-from .network import check_readout
 from .registry import GAME_SETTINGS, Imputer, Method, Metric, imputers
 from .units import at_elements, to_elements
 

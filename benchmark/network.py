@@ -32,7 +32,7 @@ class Network:
     preprocess: Callable[[Tensor], Tensor] = _same
     layers: Callable[[], tuple[str, ...]] = tuple
     grid: Callable[[Tensor], Tensor] = _same
-    masked: Mapping[str, Masked] = field(default_factory=dict)
+    masked: Mapping[str, Masked] = field(default_factory=dict, hash=False)
     """The ways, by name, in which the network itself can leave elements out."""
 
     def __post_init__(self) -> None:

@@ -166,7 +166,7 @@ class Imputer(Part):
 
 methods: Registry[Method] = Registry("method", "methods")
 metrics: Registry[Metric] = Registry("metric", "metrics")
-imputers: Registry[Imputer] = Registry("imputer", "benchmark.imputers")
+imputers: Registry[Imputer] = Registry("imputer", "benchmark.imputation")
 
 registries.update(method=methods, metric=metrics, imputer=imputers)
 

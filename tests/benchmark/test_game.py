@@ -156,9 +156,10 @@ def test_the_settings_of_a_game_reach_every_part_that_names_one() -> None:
         return game.empty[:, None] * torch.ones(2, 5, dtype=torch.float64)
 
     question = rows()
-    found: Callable[..., Tensor] = lambda **told: explain(Asked(Method(emptied), told), question.gate, question.batch)[
-        0
-    ]  # noqa: E731
+
+    def found(**told: str) -> Tensor:
+        return explain(Asked(Method(emptied), told), question.gate, question.batch)[0]
+
     assert set(Method(emptied).settings) == {"imputer", "readout"}
     torch.testing.assert_close(found(imputer="baseline"), found())
     assert not torch.equal(found(imputer="constant"), found())

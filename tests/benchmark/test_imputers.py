@@ -14,16 +14,15 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 from heatproof.benchmark import Refused, Rng, streams
-from heatproof.benchmark.imputers import _harmonic
-from heatproof.benchmark.imputers.baseline import baseline
-from heatproof.benchmark.imputers.blur import blur
-from heatproof.benchmark.imputers.constant import constant
-from heatproof.benchmark.imputers.marginal import marginal
-from heatproof.benchmark.imputers.mean import mean
-from heatproof.benchmark.imputers.nearest import nearest
-from heatproof.benchmark.imputers.noise import noise
-from heatproof.benchmark.imputers.noisy_linear import noisy_linear
-from heatproof.benchmark.imputers.redraw import redraw
+from heatproof.benchmark.imputation.baseline import baseline
+from heatproof.benchmark.imputation.blur import blur
+from heatproof.benchmark.imputation.constant import constant
+from heatproof.benchmark.imputation.marginal import marginal
+from heatproof.benchmark.imputation.mean import mean
+from heatproof.benchmark.imputation.nearest import nearest
+from heatproof.benchmark.imputation.noise import noise
+from heatproof.benchmark.imputation.noisy_linear import noisy_linear
+from heatproof.benchmark.imputation.redraw import redraw
 from heatproof.benchmark.registry import imputers
 
 Fill = Callable[..., Tensor]
@@ -377,37 +376,3 @@ def test_noisy_linear_adds_the_streams_noise_to_hidden_pixels_alone() -> None:
 def test_noisy_linear_refuses_less_than_no_noise() -> None:
     with pytest.raises(ValueError, match="noise is -1"):
         noisy_linear(pictures(), some(pictures()), rng(4), noise=-1)
-
-
-def test_noisy_linear_does_not_depend_on_how_many_are_solved_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    x = pictures(7).double()
-    kept = some(x, 0.2)
-    together = noisy_linear(x, kept, rng(7))
-    monkeypatch.setattr("heatproof.benchmark.imputers.noisy_linear.TOGETHER", 400)
-    torch.testing.assert_close(noisy_linear(x, kept, rng(7)), together, rtol=0, atol=1e-8)
-
-
-def test_the_preconditioner_is_symmetric_and_positive() -> None:
-    hidden = (~some(pictures(1, 1, 6, 5), 0.3)).double().reshape(1, 1, 6, 5)
-    grids = _harmonic._grids(hidden, _harmonic.around(torch.ones_like(hidden)))
-    unit = torch.eye(30, dtype=torch.float64).reshape(30, 1, 6, 5)
-    matrix = _harmonic.precondition(unit, grids).reshape(30, 30)
-    torch.testing.assert_close(matrix, matrix.T, rtol=1e-5, atol=1e-6)
-    assert torch.linalg.eigvalsh((matrix + matrix.T) / 2).min() > 0
-
-
-@pytest.mark.parametrize("side", [16, 32, 64])
-def test_large_holes_take_few_steps(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two pixels kept of the whole picture: without coarse grids, the steps grow with the side, to over 200 at 64."""
-    residuals: list[Tensor] = []
-    plain = _harmonic.precondition
-
-    def counted(residual: Tensor, grids: list[_harmonic.Grid]) -> Tensor:
-        residuals.append(residual)
-        return plain(residual, grids)
-
-    monkeypatch.setattr(_harmonic, "precondition", counted)
-    kept = torch.zeros(1, side * side, dtype=torch.bool)
-    kept[0, 3], kept[0, -1] = True, True
-    noisy_linear(pictures(1, 1, side, side), kept, rng(1))
-    assert 5 < len(residuals) < 40

@@ -1,0 +1,148 @@
+"""What a metric of another library is to us, and the lists of them."""
+
+import io
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from functools import wraps
+from importlib import import_module
+from importlib.metadata import packages_distributions, version
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..benchmark import Better, Metric, UnknownName
+
+LIBRARIES = ("captum", "pytorch_grad_cam", "quantus")
+"""The libraries whose metrics can be measured."""
+
+Reads = Literal["signed", "positive", "magnitude"]
+Scored = Callable[..., Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Peer(Metric):
+    """A metric of another library, asked as its documentation shows, under one of our scores' names."""
+
+    theirs: str = ""
+    """Its name over there, library first."""
+    of: str = ""
+    """Our metric that asks the same; empty: none does."""
+    like: str = ""
+    """The score that it returns: ours of that name, or its own."""
+    same: bool = True
+    """Whether its definition is ours, after what the note says was done: then our oracles hold for it, too."""
+    declared: Better | None = None
+    """The direction of better that the library itself declares; None: it declares none."""
+    note: str = ""
+    """How the definitions differ, and what was done to ask the same question."""
+
+    @property
+    def name(self) -> str:
+        """Its adapter's name behind its library's, so that it is never taken for a metric of ours."""
+        return f"{self.library}.{self.function.__name__}"
+
+    @property
+    def library(self) -> str:
+        """The package that it is imported from."""
+        return self.theirs.partition(".")[0]
+
+    @property
+    def version(self) -> str:
+        """The installed version of its library."""
+        return version(packages_distributions()[self.library][0])
+
+    def __reduce__(self) -> tuple[Callable[[str, str], "Peer"], tuple[str, str]]:
+        """Travel between processes by name."""
+        return _found, (self.library, self.name)
+
+
+_peers: dict[str, list[Peer]] = defaultdict(list)
+
+
+def find(library: str) -> tuple[Peer, ...]:
+    """Return the metrics of a library; where it is not installed, a ModuleNotFoundError says what to do."""
+    if library not in LIBRARIES:
+        raise UnknownName(f"unknown peer {library!r}: known are {', '.join(LIBRARIES)}")
+    import_module(f".{library}", __package__)
+    return tuple(_peers[library])
+
+
+def _found(library: str, name: str) -> Peer:
+    return next(peer for peer in find(library) if peer.name == name)
+
+
+def load(module: str) -> ModuleType:
+    """Import a module of a peer."""
+    library = module.partition(".")[0]
+    try:
+        with quiet():
+            return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != library:
+            raise
+        message = f"{library} is not installed: pip install 'heatproof[peers]'"
+        raise ModuleNotFoundError(message, name=library) from None
+
+
+def peer(
+    *,
+    theirs: str,
+    of: str = "",
+    like: str = "",
+    same: bool = True,
+    better: Better = "higher",
+    declared: Better | None = None,
+    reads: Reads = "signed",
+    scale_free: bool = True,
+    note: str = "",
+) -> Callable[[Callable[..., object]], Scored]:
+    """Register an adapter: a function in our words that returns their values, one per sample.
+
+    The direction that the library declares counts; `better` is what it means where it declares none.
+    """
+
+    def register(function: Callable[..., object]) -> Scored:
+        name = like or function.__name__
+        scored = _scored(function, name)
+        entry = Peer(
+            scored,
+            better={name: declared or better},
+            reads=reads,
+            scale_free=scale_free,
+            theirs=theirs,
+            of=of,
+            like=name,
+            same=same and bool(of),
+            declared=declared,
+            note=note,
+        )
+        _peers[entry.library].append(entry)
+        return scored
+
+    return register
+
+
+def _scored(function: Callable[..., object], name: str) -> Scored:
+    """Return the adapter with its values under a name of ours, as a tensor."""
+
+    @wraps(function)
+    def scored(*words: Any, **settings: Any) -> Mapping[str, Tensor]:
+        with quiet():
+            values = function(*words, **settings)
+        return {name: torch.as_tensor(np.asarray(values, dtype=np.float64))}
+
+    return scored
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep to a library what it prints and warns of."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
