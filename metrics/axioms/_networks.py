@@ -20,7 +20,7 @@ def seeing(view: Callable[[Tensor], Tensor]) -> Change:
     """Return the change into a network that sees of each input only what `view` makes of it."""
 
     def changed(network: Network) -> Network:
-        return replace(network, preprocess=lambda x: network.preprocess(view(x)), masked={})
+        return replace(network, module=_module(network), preprocess=lambda x: network.preprocess(view(x)), masked={})
 
     return changed
 
@@ -29,9 +29,15 @@ def rebuilt(build: Callable[[nn.Module], nn.Module]) -> Change:
     """Return the change into a network whose module is what `build` makes of a copy."""
 
     def changed(network: Network) -> Network:
-        return replace(network, module=build(deepcopy(network.module)), masked={})  # type: ignore[arg-type]
+        return replace(network, module=build(deepcopy(_module(network))), masked={})
 
     return changed
+
+
+def _module(network: Network) -> nn.Module:
+    if network.module is None:
+        raise Refused("the model has no module that could be changed: it only gives scores")
+    return network.module
 
 
 def demand_equal(model: WhiteBox, x: Tensor, other: WhiteBox, moved: Tensor) -> None:

@@ -21,7 +21,7 @@ def symmetry(model: WhiteBox, x: Tensor, units: Tensor, baseline: Tensor, explai
     if not x.is_floating_point():
         raise Refused(f"the inputs are whole numbers ({x.dtype}), which have no mean with their mirror image")
     found = explain(model=model.changed(seeing(_evened)), x=_evened(x), baseline=_evened(baseline))
-    return distance(found, _mirrored(found, x)).where(_alike(units, _mirrored(units, x)), torch.nan)
+    return distance(found, _mirrored(found, x)).where(_alike(units + 1, _mirrored(units + 1, x)), torch.nan)
 
 
 def _evened(x: Tensor) -> Tensor:

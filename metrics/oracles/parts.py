@@ -1,7 +1,8 @@
 """Proofs of the checks on parts, on rows whose parts are columns that are really taken away."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from math import nan
 
@@ -99,37 +100,58 @@ TRUE = [[1, 1, 1, 1], [1, 1, 1, 0], [0, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 1]]
 
 
 @oracle("part_checks")
-def part_checks_by_brute_force() -> Case:
-    """Weighted sums of columns, some of which belong to no part, and different numbers of true parts."""
+def part_checks_of_weighted_sums_by_brute_force() -> Case:
+    """Some columns belong to no part, and rows have different numbers of true parts."""
     source = torch.Generator().manual_seed(91)
     rows = (0.2 + torch.rand(5, 6, generator=source)).double().tolist()
     maps = torch.randn(5, 6, generator=source).double().tolist()
     question = _scenes(lambda x: x @ torch.tensor(WEIGHTS, dtype=torch.float64), rows, TRUE, LABELS)
-    judged = [_judged(*sample) for sample in zip(rows, maps, LABELS, TRUE, strict=True)]
+
+    def score(row: list[float], labels: list[int], own: set[int], kept: set[int]) -> float:
+        shown = [label not in own or label in kept for label in labels]
+        return sum(weight * value for weight, value, there in zip(WEIGHTS, row, shown, strict=True) if there)
+
+    judged = []
+    for row, relevance, labels, true in zip(rows, maps, LABELS, TRUE, strict=True):
+        parts = {part for part, own in enumerate(true) if own}
+        sums = {part: sum(r for r, label in zip(relevance, labels, strict=True) if label == part) for part in parts}
+        judged.append(_judged(partial(score, row, labels, parts), sums))
     return _checks(question, maps, *zip(*judged, strict=True))
 
 
-def _judged(
-    row: list[float], relevance: list[float], labels: Sequence[int], true: Sequence[int]
-) -> tuple[float, float, float]:
-    """Check one row with lists and sets; the whole row is predicted, and its parts add something."""
-    parts = {part for part, own in enumerate(true) if own}
+@oracle("part_checks")
+def part_checks_of_any_games_by_brute_force() -> Case:
+    """Every choice of four parts has a score by chance: more can be worse, and a fifth column tells the game."""
+    source = torch.Generator().manual_seed(92)
+    games, maps = torch.randn(24, 16, generator=source).double(), torch.randn(24, 5, generator=source).double()
+    games[:, 15] += 1
+    rows = [[1, 1, 1, 1, number] for number in range(len(games))]
 
-    def score(kept: set[int]) -> float:
-        shown = [label not in parts or label in kept for label in labels]
-        return sum(weight * value for weight, value, there in zip(WEIGHTS, row, shown, strict=True) if there)
+    def played(x: Tensor) -> Tensor:
+        return games[x[:, 4].long(), (x[:, :4] * torch.tensor([1, 2, 4, 8])).sum(1).long()]
 
-    importance = {part: sum(r for r, label in zip(relevance, labels, strict=True) if label == part) for part in parts}
-    order = sorted(parts, key=lambda part: -importance[part])
-    enough = [kept for kept in _choices(parts) if score(kept) - score(set()) >= 0.9 * (score(parts) - score(set()))]
+    question = _scenes(played, rows, [[1] * 4] * len(games), [[0, 1, 2, 3, -1]] * len(games))
+
+    def score(game: list[float], kept: set[int]) -> float:
+        return game[sum(1 << part for part in kept)]
+
+    judged = [
+        _judged(partial(score, game), dict(enumerate(relevance[:4])))
+        for game, relevance in zip(games.tolist(), maps.tolist(), strict=True)
+    ]
+    return _checks(question, maps.tolist(), *zip(*judged, strict=True))
+
+
+def _judged(score: Callable[[set[int]], float], relevance: dict[int, float]) -> tuple[float, float, float]:
+    """Check a game of some parts with lists and sets."""
+    order = sorted(relevance, key=lambda part: -relevance[part])
+    parts, none = set(order), score(set())
+    if score(parts) <= 0:
+        return nan, nan, nan
+    choices = [set(some) for size in range(len(order) + 1) for some in combinations(order, size)]
+    enough = [kept for kept in choices if score(kept) - none >= 0.9 * (score(parts) - none)]
     minimal = [kept for kept in enough if not any(less < kept for less in enough)]
     tops = [set(order[:k]) for k in range(1, len(order))]
-    found = [max(len(kept & top) / len(kept) for kept in minimal) for top in tops]
-    preserved = [score(top) > 0 for top in tops]
-    deleted = [score(parts - top) <= 0 for top in tops]
+    found = [max(len(kept & top) / len(kept) for kept in minimal) if score(parts) > none else nan for top in tops]
+    preserved, deleted = [score(top) > 0 for top in tops], [score(parts - top) <= 0 for top in tops]
     return sum(found) / len(tops), sum(preserved) / len(tops), sum(deleted) / len(tops)
-
-
-def _choices(parts: set[int]) -> Iterator[set[int]]:
-    for size in range(len(parts) + 1):
-        yield from map(set, combinations(parts, size))

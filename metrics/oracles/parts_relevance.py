@@ -105,9 +105,11 @@ def background_independence_is_undefined_without_background_or_relevance() -> Ca
 
 
 def _asked(maps: Rows, method: Callable[..., Tensor], expected: Sequence[float], parts: Labels | None = None) -> Case:
-    """Ask about class 0, of slopes 1, 2, 3, 4, and its rival, of slopes 3, 3, 3, -1, on rows of ones."""
-    slopes = torch.tensor([[1.0, 2.0, 3.0, 4.0], [3.0, 3.0, 3.0, -1.0]], dtype=torch.float64)
-    count = len(maps)
+    """Ask about class 0, of slopes 1, 3, 5, 1, and its rival, of slopes 5, 3, 1, -1, on rows of ones.
+
+    Both are 6 long, and differ by -4, 0, 4 and 2.
+    """
+    slopes, count = torch.tensor(SLOPES, dtype=torch.float64), len(maps)
     own = torch.arange(4).expand(count, 4) if parts is None else torch.tensor(parts)
     effect, other = (each.expand(count, 4) for each in slopes)
     truth = Truth(own, effect=effect, rival=torch.ones(count, dtype=torch.int64), rival_effect=other)
@@ -115,45 +117,64 @@ def _asked(maps: Rows, method: Callable[..., Tensor], expected: Sequence[float],
     return Case(question, torch.tensor(maps).double(), {"target_sensitivity": torch.tensor(expected)}, method=method)
 
 
+SLOPES = [1.0, 3.0, 5.0, 1.0], [5.0, 3.0, 1.0, -1.0]
+
+
 @oracle("target_sensitivity")
 def target_sensitivity_of_the_truth() -> Case:
-    """The gradient is the effect on either target."""
-    return _asked([[1, 2, 3, 4]] * 2, by.times_input, [1, 1])
+    """The gradient is the effect on either target, however loud."""
+    return _asked([[1, 3, 5, 1], [1e-9, 3e-9, 5e-9, 1e-9], [1e9, 3e9, 5e9, 1e9]], by.times_input, [1, 1, 1])
 
 
 @oracle("target_sensitivity")
 def target_sensitivity_of_the_opposite() -> Case:
     """Each part leads to the wrong side."""
-    return _asked([[-1, -2, -3, -4]], by.reversed_gradient, [0])
+    return _asked([[-1, -3, -5, -1]], by.reversed_gradient, [0])
 
 
 @oracle("target_sensitivity")
-def target_sensitivity_weighs_parts_by_how_much_more_they_matter() -> Case:
-    """The parts matter more by -2, -1, 0 and 5: beside 3, 3, 3, -1 these maps are right on 5, on 2 + 5, and on 1."""
-    maps = [[4, 4, 0, 0], [2, 4, 9, 9], [9, 2, 0, -2]]
-    return _asked(maps, by.gradient, [5 / 8, 7 / 8, 1 / 8])
-
-
-@oracle("target_sensitivity")
-def target_sensitivity_of_a_map_that_ignores_the_target() -> Case:
-    """Half, whatever the map; a part of which the relevance stays is half right."""
-    return _asked([[1, 1, 1, 1]] * 2, by.ones, [1 / 2, 1 / 2])
+def target_sensitivity_weighs_parts_by_how_far_their_effects_differ() -> Case:
+    """Beside the rival's 5, 3, 1, -1 these maps, 6 long, too, are right on the last part, on the outer two, on all."""
+    return _asked([[6, 0, 0, 0], [0, 0, 0, 6], [0, 0, 6, 0]], by.gradient, [2 / 10, 6 / 10, 1])
 
 
 @oracle("target_sensitivity")
 def target_sensitivity_of_a_tie_is_half_right() -> Case:
-    """Where one part leads to neither side, and the others to the right one."""
-    return _asked([[3, 2, 0, 0], [0, 3, 0, 0], [0, 0, 0, -1]], by.gradient, [7 / 8, 7.5 / 8, 5.5 / 8])
+    """The first and the third part have what they have for the rival; then the last one."""
+    return _asked([[5, 1, 1, 3], [1, 3, 5, -1]], by.gradient, [(2 + 2 + 2) / 10, (4 + 4 + 1) / 10])
+
+
+@oracle("target_sensitivity")
+def target_sensitivity_of_a_map_that_ignores_the_target() -> Case:
+    """Half, whatever the map and its size."""
+    return _asked([[1, 1, 1, 1], [3, 3, 3, 3]], by.ones, [1 / 2, 1 / 2])
 
 
 @oracle("target_sensitivity")
 def target_sensitivity_of_what_is_shown() -> Case:
-    """The first part is hidden in the second sample, where the fourth is right and the second wrong."""
-    parts = [[0, 1, 2, 3], [1, 1, 2, 3]]
-    return _asked([[4, 4, 0, 0], [9, 9, 0, 0]], by.gradient, [5 / 8, 5 / 6], parts)
+    """The first part is hidden, and its column belongs to the second: what it did does not count."""
+    lengths = [sum(value**2 for value in slopes[1:]) ** 0.5 for slopes in SLOPES]
+    apart = [abs(a / lengths[0] - b / lengths[1]) for a, b in zip(*(slopes[1:] for slopes in SLOPES), strict=True)]
+    return _asked([[6, 0, 0, 0], [0, 0, 6, 0]], by.gradient, [apart[2] / sum(apart), 1], [[1, 1, 2, 3]] * 2)
 
 
 @oracle("target_sensitivity")
-def target_sensitivity_of_zero_maps_is_undefined() -> Case:
-    """Nothing leads nowhere."""
-    return _asked([[0, 0, 0, 0]], by.nothing, [nan])
+def target_sensitivity_is_undefined_for_zero_maps() -> Case:
+    """For the target, the rival, or both."""
+    return _asked([[0, 0, 0, 0]], by.gradient, [nan])
+
+
+@oracle("target_sensitivity")
+def target_sensitivity_is_undefined_where_the_rivals_map_is_zero() -> Case:
+    """That all parts have more than nothing is no merit."""
+    return _asked([[1, 3, 5, 1]], by.nothing, [nan])
+
+
+@oracle("target_sensitivity")
+def target_sensitivity_is_undefined_without_a_difference() -> Case:
+    """Where nothing matters more to one than to the other, nothing can be right; so without any effect."""
+    case = _asked([[1, 2, 3, 4], [1, 2, 3, 4]], by.gradient, [nan, nan])
+    batch = case.question.batch
+    rival = torch.tensor([SLOPES[0], [0.0] * 4]).double()
+    truth = Truth(batch.units, effect=torch.tensor([SLOPES[0]] * 2), rival=1 - batch.target, rival_effect=rival)
+    return replace(case, question=replace(case.question, batch=replace(batch, truth=truth)))

@@ -42,7 +42,7 @@ def part_checks(
     relevance = per_unit(attribution, parts, scene.players).masked_fill(~own, -torch.inf)
     place = descending(relevance, rng).argsort(1)
     # Bit k of a choice's number is the part that comes k-th in relevance: the first k are number 2^k - 1.
-    choices, k = torch.arange(2**most, device=parts.device), torch.arange(1, most, device=parts.device)
+    choices, k = torch.arange(2**most, device=parts.device), torch.arange(1, max(most, 1), device=parts.device)
     kept = (choices[:, None] >> place[:, None] & 1).bool() | ~own[:, None]
     logits = scene.logits(kept)
     predicted, value = scene.read(logits, "margin") > 0, scene.read(logits)

@@ -8,7 +8,7 @@ from torch import Tensor
 from ...benchmark import WhiteBox, metric, per_unit
 from ._layers import cascade
 
-INSIDE = 1e-3
+INSIDE = 1e-4
 """How far into a bin, in bins, its lower edge is taken to lie, so that rounding does not move what lies on the edge."""
 
 

@@ -25,7 +25,7 @@ def representation_stability(
     """The largest relative change of the explanation, beside the input, over that of the model's last spatial layer.
 
     Agarwal et al. 2022, with lengths divided and not elements, as in `stability`, whose noise it is. NaN for a
-    zero map, for a layer that is silent, and if no copy keeps the predicted class.
+    zero map, for a layer that is silent, and if no copy keeps the predicted class and changes the layer.
     """
     inner, prediction = model.tap(x, target)[0].flatten(1), model.logits(x).argmax(1)
     ratios, same = [], []
@@ -33,5 +33,5 @@ def representation_stability(
         copy = near(x, baseline, rng, radius)
         step = relative_change(inner, model.tap(copy, target)[0].flatten(1))
         ratios.append(relative_change(attribution, explain(x=copy)) / step.clamp(min=FLOOR))
-        same.append(model.logits(copy).argmax(1) == prediction)
+        same.append((model.logits(copy).argmax(1) == prediction) & (step != 0))
     return largest(torch.stack(ratios, 1), torch.stack(same, 1))

@@ -40,7 +40,8 @@ def stability(
       not relative and depends on the map's scale).
     - `relative_input_stability`, `relative_output_stability`: the largest change over that of the input, relative to
       it, or over that of the logits (Agarwal et al. 2022). Lengths are divided, not elements as there:
-      one element near zero would decide the score. Copies of another predicted class do not count; NaN if none is left.
+      one element near zero would decide the score. Copies of another predicted class do not count, nor do those that
+      leave the logits as they are: no change is any share of none. NaN if none is left.
 
     The largest of `samples` is at most the true one; all methods meet the same copies.
     """
@@ -59,5 +60,5 @@ def stability(
         "average_sensitivity": change.mean(1),
         "local_lipschitz": (change / distance).amax(1),
         "relative_input_stability": largest(change / step.clamp(min=FLOOR), same),
-        "relative_output_stability": largest(change / output.clamp(min=FLOOR), same),
+        "relative_output_stability": largest(change / output.clamp(min=FLOOR), same & (output > 0)),
     }

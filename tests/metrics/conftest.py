@@ -15,8 +15,14 @@ Scored = Callable[..., dict[str, Tensor]]
 
 
 def _nonlinear() -> nn.Module:
-    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 30, 8), nn.Tanh(), nn.Linear(8, 3))
+    net = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Flatten(), nn.Linear(3 * 30, 8), nn.ReLU(), nn.Linear(8, 3))
     return net.double()
+
+
+def _without(ids: tuple[str, ...], kept: Tensor) -> Tensor:
+    """A scene of which a pixel is bright where it is kept, in a tint of the sample's own."""
+    tint = torch.tensor([1 + int(name.rpartition("-")[2]) for name in ids], dtype=torch.float64)
+    return (kept.double() * tint[:, None])[:, None].expand(-1, 3, -1).reshape(-1, 3, 5, 6) / 8
 
 
 @pytest.fixture
@@ -30,8 +36,9 @@ def uneven() -> Question:
     target, rival = torch.arange(8) % 3, (torch.arange(8) + 1) % 3
     values = {"shapley": effect, "gradient": rival_effect}
     truth = Truth(units, effect > 0, effect < -0.5, effect, values, rival=rival, rival_effect=rival_effect)
-    batch = Batch(tuple(f"sample-{i}" for i in range(8)), x, target, units, baseline, truth)
-    return Question(Gate(Network(seeded(_nonlinear)), "probability", 64), batch)
+    ids = tuple(f"sample-{i}" for i in range(8))
+    batch = Batch(ids, x, target, units, baseline, truth, pool=baseline.flip(0), redraw=_without)
+    return Question(Gate(Network(seeded(_nonlinear), layers=lambda: ("0",)), "probability", 64), batch)
 
 
 @pytest.fixture

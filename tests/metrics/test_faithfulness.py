@@ -53,7 +53,7 @@ def drops(question: Question, i: int, hidden: Tensor) -> list[float]:
     batch, module = question.batch, question.gate.module
 
     def chance(x: Tensor) -> float:
-        return float(module(x[None]).softmax(1)[0, batch.target[i]])
+        return module(x[None]).softmax(1)[0, batch.target[i]].item()
 
     falls = []
     for row in hidden:
@@ -321,7 +321,7 @@ def test_drop_shades_every_pixel_by_its_own_relevance(scored: Scored, uneven: Qu
             share = max(0.0, float(maps[i, e])) / most
             black = batch.baseline[i].flatten(1)[c, e]
             x.flatten(1)[value, e] = black + share * (x.flatten(1)[value, e] - black)
-        full, left = (float(module(each[None]).softmax(1)[0, batch.target[i]]) for each in (batch.x[i], x))
+        full, left = (module(each[None]).softmax(1)[0, batch.target[i]].item() for each in (batch.x[i], x))
         assert found["average_drop"][i].item() == pytest.approx(max(0.0, full - left) / full, abs=1e-9)
         assert found["average_increase"][i].item() == float(left > full)
         assert found["average_gain"][i].item() == pytest.approx(max(0.0, left - full) / (1 - full), abs=1e-9)

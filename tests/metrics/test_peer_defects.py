@@ -10,10 +10,10 @@ from math import isnan, log
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from heatproof.benchmark import Gate, Network, area, metrics, per_unit
-from heatproof.benchmark.checks._questions import Question
+from heatproof.benchmark import Differentiable, Gate, Method, Network, WhiteBox, area, metrics, per_unit
+from heatproof.benchmark.checks._questions import Question, ask
 from heatproof.benchmark.harness import Asked, score
 
 Scored = Callable[..., dict[str, Tensor]]
@@ -212,3 +212,257 @@ def test_openxai_k_as_an_integer_is_none(scored: Scored, uneven: Question, maps:
     for i in range(8):
         first, true = ({*each[i].abs().argsort(descending=True)[:k].tolist()} for each in (relevance, truth.effect))
         assert found[i].item() == len(first & true) / k
+
+
+def test_1_monotonicity_has_both_answers(scored: Scored) -> None:
+    """Quantus finds every map monotonic; here it depends on the order, and on the model."""
+    x = torch.tensor([[3.0, 2.0, -1.0, -2.0]], dtype=torch.float64)
+    rising, mixed = (ask(function, x) for function in (lambda x: x.abs().sum(1), lambda x: x.sum(1)))
+    for question, expected in ((rising, 1.0), (mixed, 0.0)):
+        assert scored("perturbation_curves", question, x)["monotonicity"].tolist() == [expected]
+
+
+@pytest.mark.parametrize("name", ["road", "irof", "unit_effects", "sensitivity_n", "subset_correlations"])
+def test_2_to_5_every_sample_of_several_channels_has_a_score_whatever_its_batch(
+    scored: Scored, uneven: Question, maps: Tensor, name: str
+) -> None:
+    """Quantus crashes on channels (ROAD, IROF), or scores the first batch only (ROAD, SensitivityN)."""
+    whole = scored(name, uneven, maps)
+    for key in metrics[name].directions:
+        assert whole[key].shape == (8,)
+        assert whole[key].isfinite().all()
+    alone = [scored(name, uneven.picked([i]).sized(1), maps[i : i + 1]) for i in range(8)]
+    for key in metrics[name].directions:
+        torch.testing.assert_close(torch.cat([each[key] for each in alone]), whole[key], rtol=1e-7, atol=1e-9)
+
+
+def test_4_sensitivity_n_correlates_over_samples(scored: Scored, uneven: Question, maps: Tensor) -> None:
+    """Ancona's correlation is within one sample: reversing the signs of a batch mate's map leaves it alone."""
+    turned = maps.clone()
+    turned[1:] *= -1
+    plain, other = (scored("sensitivity_n", uneven, each)["sensitivity_n"] for each in (maps, turned))
+    assert plain[0] == other[0]
+    torch.testing.assert_close(other[1:], -plain[1:])
+
+
+def test_9_non_sensitivity_next_to_a_loud_batch_mate(scored: Scored) -> None:
+    """Quantus divides by the largest of the batch, and then takes all that is small beside it for zero."""
+    x = torch.ones(2, 4, dtype=torch.float64)
+    question = ask(lambda x: x[:, :2].sum(1), x)
+    maps = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1e9, 1e9, 0.0, 1e9]], dtype=torch.float64)
+    assert scored("unit_effects", question, maps)["non_sensitivity"].tolist() == [0.0, 0.25]
+
+
+@pytest.mark.parametrize("name", ["subset_correlations", "infidelity_raw", "sensitivity_n", "unit_effects"])
+def test_14_no_subset_is_asked_about_twice(uneven: Question, maps: Tensor, name: str) -> None:
+    """Quantus' Infidelity asks the same input as often as it is told to; seven units have seven subsets of one."""
+    asked: list[bytes] = []
+    module = uneven.gate.module
+
+    def predict(x: Tensor) -> Tensor:
+        asked.extend(row.numpy().tobytes() for row in x)
+        probabilities: Tensor = module(x).softmax(1).detach()
+        return probabilities
+
+    settings: dict[str, object] = {"subsets": 100} if "subsets" in metrics[name].settings else {}
+    cost = score(Asked(metrics[name], settings), Gate(Network(predict=predict)), uneven.batch, maps, None)[1]
+    assert len(asked) == len(set(asked)) == cost.forward
+    assert cost.forward >= 8 * 8
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_17_non_sensitivity_of_units_of_any_size(scored: Scored, size: int) -> None:
+    """Quantus crashes as soon as a step holds more than one feature, or does not divide them."""
+    x = torch.ones(1, 7, dtype=torch.float64)
+    units = torch.arange(7) // size
+    question = ask(lambda x: x[:, 0] + x[:, 6], x, units=units)
+    relevance = torch.tensor([[1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]], dtype=torch.float64)
+    count = int(units.max()) + 1
+    assert scored("unit_effects", question, relevance)["non_sensitivity"].tolist() == [1 / count]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("perturbation_curves", "aopc"),
+        ("comprehensiveness", "comprehensiveness"),
+        ("road", "road_gap"),
+        ("irof", "irof"),
+    ],
+)
+def test_18_what_returns_a_drop_is_better_when_higher(scored: Scored, uneven: Question, name: str, key: str) -> None:
+    """Quantus calls RegionPerturbation better when lower, and returns the drop."""
+    batch, gate = uneven.batch, uneven.gate
+    truth = (gate.gradient(batch.x, batch.target) * (batch.x - batch.baseline)).sum(1).flatten(1)
+    settings = {"imputer": "baseline"} if name == "road" else {}
+    best, worst = (scored(name, uneven, sign * truth, **settings)[key] for sign in (1, -1))
+    assert metrics[name].directions[key] == "higher"
+    assert best.nanmean() > worst.nanmean()
+
+
+def test_grad_cam_road_hides_what_it_says_of_a_mostly_zero_map(scored: Scored, uneven: Question) -> None:
+    rectified = torch.zeros(8, 30, dtype=torch.float64)
+    rectified[:, :2] = 1.0
+    pixels = replace(uneven, batch=replace(uneven.batch, units=torch.arange(30).expand(8, -1)))
+    found = scored("road", pixels, rectified)
+    for share in (found["road_morf_share"], found["road_lerf_share"]):
+        torch.testing.assert_close(share, torch.arange(1, 10).double().expand(8, -1) / 10)
+
+
+def test_captum_infidelity_of_a_map_a_hundred_times_as_large(scored: Scored, uneven: Question, maps: Tensor) -> None:
+    """The default of captum depends on the scale of a map; ours says so where it does, and has another name."""
+    plain, large = (scored("subset_correlations", uneven, factor * maps)["infidelity"] for factor in (1, 100))
+    torch.testing.assert_close(plain, large, rtol=1e-12, atol=0)
+    raw, grown = (scored("infidelity_raw", uneven, factor * maps)["infidelity_raw"] for factor in (1, 100))
+    assert (grown > 100 * raw).all()
+    assert not metrics["infidelity_raw"].scale_free
+
+
+@pytest.mark.parametrize("name", ["comprehensiveness", "road", "prediction_gap", "irof"])
+def test_xplique_breaks_ties_by_place_elsewhere(scored: Scored, name: str) -> None:
+    """One of 16 pixels is worth all: a constant map has it among the first as often as any other."""
+    x = torch.ones(400, 1, 4, 4, dtype=torch.float64)
+    x[:, 0, 0, 0] = 2.0
+    question = ask(lambda x: (x[:, 0, 0, 0] - 2).abs().clamp(max=1), x, pool=torch.rand(9, 1, 4, 4).double())
+    whole = ask(lambda x: 1 - (x[:, 0, 0, 0] - 2).abs().clamp(max=1), x)
+    settings: dict[str, object] = {"share": 0.25, "noise": 1e6} if name == "prediction_gap" else {"imputer": "baseline"}
+    if name == "irof":
+        settings["segments"] = 16
+    asked = question if name == "prediction_gap" else whole
+    key, expected = {
+        "comprehensiveness": ("comprehensiveness", (1 + 1 + 2 + 4 + 8) / 80),
+        "road": ("road_morf", 1 - (2 + 3 + 5 + 6 + 8 + 10 + 11 + 13 + 14) / 144),
+        "prediction_gap": ("pgi", 0.25),
+        "irof": ("irof", 0.5),
+    }[name]
+    found = scored(name, asked, torch.ones(400, 16).double(), **settings)[key]
+    assert found.std() > 0
+    assert abs(found.mean().item() - expected) <= 4 * found.std().item() / 400**0.5
+
+
+def test_xplique_returns_one_number_for_all_samples(scored: Scored, uneven: Question, maps: Tensor) -> None:
+    for name in ("subset_correlations", "perturbation_curves", "average_drop"):
+        found = scored(name, uneven, maps)
+        assert all(len(found[key]) == 8 for key in metrics[name].directions)
+
+
+@pytest.mark.parametrize("name", ["perturbation_curves", "unit_effects", "comprehensiveness"])
+def test_xai_bench_indexes_the_curve_by_the_column(scored: Scored, name: str) -> None:
+    """Columns in another order, with their relevance, are the same question."""
+    source = torch.Generator().manual_seed(56)
+    x, relevance = torch.rand(2, 5, 9, generator=source, dtype=torch.float64)
+    question = ask(lambda x: x.sum(1).sin() + x.prod(1), x)
+    order = torch.randperm(9, generator=source)
+    turned = replace(question, batch=replace(question.batch, x=x[:, order]))
+    plain, other = scored(name, question, relevance), scored(name, turned, relevance[:, order])
+    for key in metrics[name].directions:
+        torch.testing.assert_close(plain[key], other[key], rtol=1e-9, atol=1e-12, equal_nan=True)
+
+
+def slope(model: Differentiable, x: Tensor, target: Tensor) -> Tensor:
+    """The gradient times the input."""
+    return x * model.gradient(x, target)
+
+
+def explained_again(name: str, question: Question, function: Callable[..., Tensor] = slope) -> dict[str, Tensor]:
+    maps = torch.rand(len(question.batch), 30, generator=torch.Generator().manual_seed(57)).double()
+    return score(Asked(metrics[name], {}), question.gate, question.batch, maps, Asked(Method(function), {}))[0]
+
+
+@pytest.mark.parametrize("name", ["stability", "consistency", "continuity", "mprt", "smooth_mprt", "random_logit"])
+def test_15_sensitivity_of_captum_and_quantus_is_unseeded_and_random_logit_reseeds(name: str, uneven: Question) -> None:
+    found = []
+    for luck in (1, 2):
+        with torch.random.fork_rng():
+            torch.manual_seed(luck)
+            np.random.seed(luck)
+            state = torch.get_rng_state()
+            found.append(explained_again(name, uneven))
+            assert torch.get_rng_state().equal(state)
+            assert np.random.random() == np.random.RandomState(luck).random()
+    alone = explained_again(name, uneven.picked([0]))
+    for key, values in found[0].items():
+        torch.testing.assert_close(found[1][key], values, rtol=0, atol=0, equal_nan=True)
+        torch.testing.assert_close(alone[key], values[:1], rtol=1e-6, atol=1e-9, equal_nan=True)
+
+
+class Bare(nn.Module):
+    """A network of which half is a parameter that no layer with a reset owns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(90, 3, generator=torch.Generator().manual_seed(58)))
+        self.norm = nn.BatchNorm1d(3, affine=True)
+        with torch.no_grad():
+            self.norm.weight.fill_(3.0)
+            self.norm.bias.fill_(-2.0)
+            self.norm.running_var.fill_(9.0)  # type: ignore[union-attr]
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.norm(x.float().flatten(1) @ self.weight)
+        return logits
+
+
+def forgetful(question: Question) -> list[dict[str, Tensor]]:
+    """Return the parameters of all models that the randomisation test asks to be explained."""
+    seen: list[dict[str, Tensor]] = []
+
+    def remembered(model: WhiteBox, x: Tensor) -> Tensor:
+        """The input."""
+        seen.append({name: value.clone() for name, value in model.module.state_dict().items()})
+        return x
+
+    explained_again("mprt", question, remembered)
+    return seen
+
+
+def test_16_mprt_never_touches_bare_parameters() -> None:
+    x = torch.rand(4, 3, 5, 6)
+    steps = forgetful(ask(Bare().eval(), x, layers=("norm",)))
+    weight = Bare().weight
+    assert [bool((step["weight"] == weight).any()) for step in steps] == [True, False, True, False]
+
+
+def test_xplique_draws_all_weights_from_zero_to_one() -> None:
+    """Batch norm starts as a layer that has seen nothing does; other weights have both signs and their own spread."""
+    last = forgetful(ask(Bare().eval(), torch.rand(4, 3, 5, 6), layers=("norm",)))[1]
+    for name, expected in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
+        assert last[f"norm.{name}"].tolist() == [expected] * 3, name
+    assert last["weight"].min() < -1
+    assert last["weight"].max() > 1
+
+
+@pytest.mark.parametrize("name", ["stability", "consistency"])
+def test_xplique_draws_noise_to_one_side(name: str, uneven: Question) -> None:
+    seen: list[Tensor] = []
+
+    def remembered(x: Tensor) -> Tensor:
+        """The input."""
+        seen.append(x - uneven.batch.x)
+        return x
+
+    explained_again(name, uneven, remembered)
+    for noise in seen:
+        assert 0.4 < (noise < 0).double().mean() < 0.6
+        assert noise.min().item() == pytest.approx(-noise.max().item(), rel=0.05)
+
+
+def test_quantus_relative_stability_divides_by_elements_near_zero(uneven: Question) -> None:
+    """An element of 1e-9 that becomes 1e-6 is a change of a millionth of this map, not by a factor of a thousand."""
+
+    def nearly(x: Tensor) -> Tensor:
+        """One for each pixel but for the first, which is next to nothing, and a little more beside the input."""
+        maps = torch.ones(len(x), 30, dtype=torch.float64)
+        moved = (x != uneven.batch.x).flatten(1).any(1)
+        maps[:, 0] = torch.where(moved, 1e-6, 1e-9)
+        return maps
+
+    given = nearly(uneven.batch.x)
+    again = Asked(Method(nearly), {})
+    found = score(Asked(metrics["stability"], {}), uneven.gate, uneven.batch, given, again)[0]
+    torch.testing.assert_close(found["max_sensitivity"], torch.full((8,), 1e-6 / 29**0.5).double(), rtol=2e-3, atol=0)
+    assert found["relative_input_stability"].nan_to_num(0.0).max() < 1e-4
+
+
+def test_18_consistency_is_better_when_higher() -> None:
+    assert metrics["consistency"].directions == {"consistency": "higher"}
