@@ -6,8 +6,8 @@ from pathlib import Path
 
 from .benchmark import Method, methods
 from .benchmark import run as kernel
-from .benchmark.pack import read_pack
 from .benchmark.entries import import_file
+from .benchmark.pack import read_pack
 from .benchmark.results import Results
 from .benchmark.suite import Suite, find_suite
 

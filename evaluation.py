@@ -43,8 +43,8 @@ def evaluate(
     `model` is whatever `heatproof.adapt` takes. `attributions` maps names to maps shaped like x, (N, H, W) or one value
     per unit, or is an `.npz` file of them; with an array `ids` in it, the order of samples is checked. `truth` (N, E)
     or (N, H, W) marks the elements that are truly relevant. Units default to 8 x 8 patches of a picture, or columns;
-    the baseline to each picture's mean colour, or the mean of the columns. The `imputer` (see `heatproof list imputers`)
-    stands in for what a metric hides, by default the baseline; some take it from other samples, the `pool` (P, …).
+    the baseline to each picture's mean colour, or the mean of the columns. The `imputer` stands in for what a metric
+    hides, by default with the baseline (see `heatproof list imputers`); some take it from other samples, the `pool`.
 
     Returns one row per (method, metric, score, sample): value, and the reason where there is none.
     """

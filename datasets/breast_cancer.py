@@ -18,6 +18,7 @@ from ._shapley import coalitions, exact_shapley, sampled_shapley
 COLUMNS = 30
 GROUPS = 10
 PER_CLASS = 8
+POOL = 32
 PERMUTATIONS = 128
 """Orders of the columns for each background row."""
 PASS = 2**14
@@ -52,6 +53,11 @@ def background() -> Tensor:
     return columns()[rows()["background"]]
 
 
+def pool() -> Tensor:
+    """Return other rows (32, 30) to draw from: the last of `tune`, whose first are asked about."""
+    return columns()[rows()["tune"][-POOL:]]
+
+
 def cancer_rows(gate: Gate, split: str, size: int) -> Batch:
     """The first rows of a split, asked about the predicted class."""
     chosen = rows()[split][:size]
@@ -59,7 +65,8 @@ def cancer_rows(gate: Gate, split: str, size: int) -> Batch:
         raise ValueError(f"size is {size}, but the split {split!r} has {len(chosen)} rows: ask for at most as many")
     x = columns()[chosen]
     ids = tuple(f"breast_cancer/{split}/{row}" for row in chosen.tolist())
-    return Batch(ids, x, gate.logits(x).argmax(1), column_units(x), background().mean(0).expand_as(x).clone())
+    baseline = background().mean(0).expand_as(x).clone()
+    return Batch(ids, x, gate.logits(x).argmax(1), column_units(x), baseline, pool=pool())
 
 
 def mixed_score(gate: Gate, x: Tensor, target: Tensor, other: Tensor, kept: Tensor) -> Tensor:

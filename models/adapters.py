@@ -14,8 +14,7 @@ from torch.nn.functional import interpolate
 
 from ..benchmark import Network
 from .inspection import Inspection, Size, told
-
-Preprocess = Callable[[Tensor], Tensor]
+from .masking import Preprocess, maskings
 
 HUB_FILES: Final = ("model.safetensors", "pytorch_model.bin")
 
@@ -130,7 +129,7 @@ def _channels_last(prepared: Preprocess) -> Preprocess:
 
 
 def _inspected(module: nn.Module, preprocess: Preprocess, example: Tensor | None) -> Network:
-    network = Network(module, preprocess=preprocess)
+    network = Network(module, preprocess=preprocess, masked=maskings(module, preprocess))
     if example is not None:
         shape = example.shape
     elif isinstance(getattr(module, "pretrained_cfg", None), dict):

@@ -18,13 +18,17 @@ analytic = partial(
 )
 """Declare a table: the function to be explained is the first logit, and removing a column sets it to the baseline."""
 
+POOL = 32
+"""The rows that come with a table, to draw from: those of `tune` before its first, which nobody asks about."""
+
 
 def drawn(name: str, split: str, size: int, draw: Callable[[Rng], Tensor], reference: Tensor | float = 0.0) -> Batch:
     """Draw `size` rows of a table; a row depends on the table's name, the split and its number alone."""
     ids = tuple(f"{name}/{split}/{i}" for i in range(size))
-    x = draw(streams(ids, "analytic")).double()
+    others = tuple(f"{name}/tune/{i}" for i in range(-POOL, 0))
+    x, pool = (draw(streams(asked, "analytic")).double() for asked in (ids, others))
     baseline = torch.as_tensor(reference, dtype=x.dtype).expand_as(x).clone()
-    return Batch(ids, x, torch.zeros(size, dtype=torch.int64), column_units(x), baseline)
+    return Batch(ids, x, torch.zeros(size, dtype=torch.int64), column_units(x), baseline, pool=pool)
 
 
 def exact(

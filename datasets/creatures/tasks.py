@@ -1,11 +1,11 @@
 """Questions about creatures whose answers come from drawing the same scene again without a unit."""
 
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 
 import torch
 from torch import Tensor
 
-from ...benchmark import Batch, Gate, Network, Truth, grid_units, read_out, task
+from ...benchmark import Batch, Gate, Network, Truth, areas, grid_units, per_unit, read_out, task
 from .._shapley import coalitions, exact_shapley
 from .code import CODE, PARTS
 from .render import render
@@ -15,6 +15,8 @@ SEEDS = {"tune": 101, "test": 102}
 """Apart from the seeds that the networks are trained on."""
 GREY = 0.5
 PATCH = 8
+POOL, POOL_START = 32, 2**20
+"""How many other scenes there are to draw from: scenes of `tune` far behind those that are asked about."""
 NEGLIGIBLE = 0.02
 """The effect below which a unit counts as without influence."""
 NETWORKS = ("creatures_resnet", "creatures_vit")
@@ -25,7 +27,13 @@ def creature_scenes(gate: Gate, split: str, size: int) -> Batch:
     scenes = sample_scenes(size, SEEDS[split])
     x, _ = render(scenes)
     ids = tuple(f"creature-{split}-{i}" for i in range(size))
-    return Batch(ids, x, gate.logits(x).argmax(1), grid_units(x, PATCH), torch.full_like(x, GREY))
+    baseline = torch.full_like(x, GREY)
+    return Batch(ids, x, gate.logits(x).argmax(1), grid_units(x, PATCH), baseline, pool=_pool(), redraw=redraw)
+
+
+@cache
+def _pool() -> Tensor:
+    return render(sample_scenes(POOL, SEEDS["tune"], POOL_START))[0]
 
 
 @lru_cache(maxsize=4)
@@ -33,6 +41,30 @@ def _scenes(ids: tuple[str, ...]) -> Scenes:
     """Return the scenes of samples, from their ids."""
     places = [int(name.rpartition("-")[2]) for name in ids]
     return sample_scenes(max(places) + 1, SEEDS[ids[0].split("-")[1]])[torch.tensor(places)]
+
+
+@lru_cache(maxsize=4)
+def _shown(ids: tuple[str, ...]) -> Tensor:
+    """Return the unit that each pixel of the samples shows, (N, E)."""
+    return render(_scenes(ids))[1].flatten(1)
+
+
+def redraw(ids: tuple[str, ...], kept: Tensor) -> Tensor:
+    """Draw scenes again without the units of which at least half of the visible pixels are not `kept` (N, E) bool.
+
+    Ids may repeat. The body stays, and what cannot be seen: there is no pixel of it to hide.
+    """
+    names = tuple(dict.fromkeys(ids))
+    place = {name: row for row, name in enumerate(names)}
+    sample = torch.tensor([place[name] for name in ids])
+    owners = _shown(names)[sample]
+    visible, left = areas(owners, len(UNITS) + 1), per_unit(kept.long(), owners, len(UNITS) + 1)
+    keep = (2 * left > visible) | (visible == 0)
+    # Many masks come to the same scene, which is drawn once.
+    choice = torch.cat([sample[:, None], keep[:, : len(UNITS)].long()], 1)
+    different, which = choice.unique(dim=0, return_inverse=True)
+    scenes = _scenes(names)[different[:, 0]]
+    return render(scenes, scenes.present & different[:, 1:].bool())[0][which]
 
 
 @lru_cache(maxsize=2)
@@ -63,17 +95,17 @@ def _shapley(gate: Gate, batch: Batch, target: Tensor) -> Tensor:
     return exact_shapley(_readouts(gate, batch, torch.cat([parts, rest], 1), target))
 
 
-def _removals(gate: Gate, batch: Batch) -> Tensor:
+def _removals(gate: Gate, batch: Batch, target: Tensor) -> Tensor:
     """Return what drawing the scene without one unit takes from the target's score, (N, U)."""
     whole = torch.ones(1, len(UNITS), dtype=torch.bool)
     kept = torch.cat([whole, ~torch.eye(len(UNITS), dtype=torch.bool)])
-    scores = _readouts(gate, batch, kept, batch.target)
+    scores = _readouts(gate, batch, kept, target)
     return scores[:, :1] - scores[:, 1:]
 
 
 def _owners(batch: Batch, asked: Tensor) -> Tensor:
     """Return the unit that each pixel shows, (N, E); -1 where it is none of those `asked` (U,) about."""
-    owners = render(_scenes(batch.ids))[1].flatten(1)
+    owners = _shown(batch.ids)
     return torch.where(torch.cat([asked, asked.new_zeros(1)])[owners], owners, -1)
 
 
@@ -83,7 +115,7 @@ def _only(*names: str) -> Tensor:
 
 def _no_effect(gate: Gate, batch: Batch, idle: Tensor) -> Truth:
     """Return where the parts are and where `idle` units are; nothing on samples where removing one has an effect."""
-    verified = (_removals(gate, batch)[:, idle].abs() < NEGLIGIBLE).all(1, keepdim=True)
+    verified = (_removals(gate, batch, batch.target)[:, idle].abs() < NEGLIGIBLE).all(1, keepdim=True)
     parts = _only(*PARTS)
     return Truth(
         parts=_owners(batch, parts | idle),
@@ -92,9 +124,13 @@ def _no_effect(gate: Gate, batch: Batch, idle: Tensor) -> Truth:
     )
 
 
-question = partial(
-    task, samples=creature_scenes, on=NETWORKS, family="creatures", truth_type="interventional", imputer="grey"
-)
+def _rival(target: Tensor) -> Tensor:
+    """Return the first of the classes that share most parts with the target."""
+    alike = (CODE[target][:, None] == CODE).sum(2)
+    return alike.scatter(1, target[:, None], -1).argmax(1)
+
+
+question = partial(task, samples=creature_scenes, on=NETWORKS, family="creatures", truth_type="interventional")
 
 
 @question(headline="effect_correlation", knows={"effect"})
@@ -106,7 +142,7 @@ def part_shapley(gate: Gate, batch: Batch) -> Truth:
 @question(headline="effect_cosine", knows={"effect"})
 def single_deletion(gate: Gate, batch: Batch) -> Truth:
     """What is lost without one part, distractor or the background? The scene is drawn again without it."""
-    return Truth(parts=_owners(batch, _only(*UNITS)), effect=_removals(gate, batch))
+    return Truth(parts=_owners(batch, _only(*UNITS)), effect=_removals(gate, batch, batch.target))
 
 
 @question(headline="relevance_mass", knows={"relevant", "impossible"})
@@ -124,11 +160,25 @@ def background(gate: Gate, batch: Batch) -> Truth:
 @question(headline="effect_contrast", knows={"effect", "rival"})
 def target_contrast(gate: Gate, batch: Batch) -> Truth:
     """Why this class, and why rather its neighbour? Two questions about one picture, with different true answers."""
-    alike = (CODE[batch.target][:, None] == CODE).sum(2)
-    rival = alike.scatter(1, batch.target[:, None], -1).argmax(1)
+    rival = _rival(batch.target)
     return Truth(
         parts=_owners(batch, _only(*PARTS)),
         effect=_shapley(gate, batch, batch.target),
         rival=rival,
         rival_effect=_shapley(gate, batch, rival),
+    )
+
+
+@question(headline="effect_correlation", knows={"relevant", "impossible", "effect", "rival", "scene"})
+def part_protocols(gate: Gate, batch: Batch) -> Truth:
+    """Which of all things in a scene count, when each can really be taken away, alone or with others?"""
+    creature, rival = _only(*PARTS), _rival(batch.target)
+    effect = _removals(gate, batch, batch.target)
+    return Truth(
+        parts=_owners(batch, _only(*UNITS)),
+        relevant=creature.expand(effect.shape),
+        impossible=~creature & (effect.abs() < NEGLIGIBLE),
+        effect=effect,
+        rival=rival,
+        rival_effect=_removals(gate, batch, rival),
     )

@@ -28,9 +28,8 @@ def only_difference(
     2017): a zero map has missed it, which is 1. NaN where no unit changes the score.
     """
     count = unit_count(units)
-    # No element belongs to unit -1: there the baseline comes first.
-    scores = [model.score(impute(x, baseline, units == unit), target).double() for unit in range(-1, count)]
-    empty, alone = scores[0][:, None], torch.stack(scores[1:], 1)
+    empty = model.score(baseline, target).double()[:, None]
+    alone = torch.stack([model.score(impute(x, baseline, units == unit), target) for unit in range(count)], 1).double()
     changes = (alone - empty).abs() > RESOLUTION * (alone.abs() + empty.abs())
     chosen = rng.uniform(count).to(changes.device).masked_fill(~changes, -1.0).argmax(1, keepdim=True)
     there = units == chosen

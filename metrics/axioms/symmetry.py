@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...benchmark import Refused, WhiteBox, at_elements, like_input, metric
+from ...benchmark import Refused, WhiteBox, like_input, metric
 from ._networks import distance, seeing
 
 
@@ -21,7 +21,7 @@ def symmetry(model: WhiteBox, x: Tensor, units: Tensor, baseline: Tensor, explai
     if not x.is_floating_point():
         raise Refused(f"the inputs are whole numbers ({x.dtype}), which have no mean with their mirror image")
     found = explain(model=model.changed(seeing(_evened)), x=_evened(x), baseline=_evened(baseline))
-    return distance(found, _mirrored(found, x)).where(_alike(units + 1, _mirrored(units + 1, x)), torch.nan)
+    return distance(found, _mirrored(found, x)).where(_alike(units, _mirrored(units, x)), torch.nan)
 
 
 def _evened(x: Tensor) -> Tensor:
@@ -33,6 +33,8 @@ def _mirrored(elements: Tensor, x: Tensor) -> Tensor:
 
 
 def _alike(units: Tensor, mirrored: Tensor) -> Tensor:
-    """Return whether each unit (N, E) is, as a whole, one of the mirrored units, (N,)."""
-    highest = torch.zeros_like(units).scatter_reduce(1, units, mirrored, "amax", include_self=False)
-    return (at_elements(highest, units) == mirrored).all(1)
+    """Return whether each unit (N, E) is, as a whole, one of the mirrored units, (N,); so what is in none."""
+    labels, images = units + 1, mirrored + 1
+    highest = labels.new_zeros(len(labels), labels.shape[1] + 1)
+    highest.scatter_reduce_(1, labels, images, "amax", include_self=False)
+    return (highest.gather(1, labels) == images).all(1)

@@ -31,7 +31,7 @@ def subset_effects(
 def _subsets(units: int, size: int, most: int, rng: Rng) -> Tensor:
     """Return subsets (N, M, U) of one size: every one there is, or `most` random ones where there are more."""
     if comb(units, size) > most:
-        return rng.uniform(most, units).argsort(2).argsort(2) < size
+        return rng.uniform(most, units).argsort(2) < size
     members = torch.tensor(list(combinations(range(units), size)))
     every = torch.zeros(len(members), units, dtype=torch.bool).scatter_(1, members, True)
     return every.expand(len(rng), -1, -1)

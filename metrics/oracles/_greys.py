@@ -1,6 +1,7 @@
 """Pictures whose neighbours are known, and maps that know them."""
 
 from collections.abc import Callable
+from math import inf
 
 import torch
 from torch import Tensor
@@ -41,6 +42,11 @@ def turn(x: Tensor) -> Tensor:
     flat = torch.zeros_like(x).flatten(1)
     flat[:, 0], flat[:, -1] = (off_grey(x).flatten() == 0).to(x), off_grey(x).flatten()
     return flat.reshape(x.shape)
+
+
+def broken(x: Tensor) -> Tensor:
+    """One for each pixel of a grey picture, infinite for any other."""
+    return torch.ones_like(x).where(off_grey(x) == 0, inf)
 
 
 def off_grey(x: Tensor, by: float = 0.0) -> Tensor:

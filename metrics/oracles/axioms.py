@@ -86,6 +86,13 @@ def dummy_counts_units_that_lie_wholly_in_the_band() -> Case:
 
 
 @oracle("dummy")
+def dummy_leaves_out_what_is_in_no_unit() -> Case:
+    """Of the two columns in the band, one is a unit."""
+    units = torch.tensor([[0, 0, 1, -1, 2, 2, -1, 2]])
+    return about(ask(smooth, ROWS, units=units), by.ones, dummy=[1 / 8] * 3)
+
+
+@oracle("dummy")
 def dummy_of_pictures_is_blind_to_rows() -> Case:
     """Of 8 x 3 pictures, rows 2 and 3: elements 7 to 12 of the 24, numbered from 1."""
     x = torch.arange(1.0, 97.0).double().reshape(2, 2, 8, 3)
@@ -128,6 +135,15 @@ def only_difference_is_one_that_changes_the_score() -> Case:
 def only_difference_is_to_the_baseline() -> Case:
     """A method that shows the input, a 2 beside seven baselines of 1: 7/9 is beside."""
     question = ask(lambda x: x.sum(1), TWOS, baseline=torch.ones(1, 8))
+    return about(question, by.the_input, only_difference=[7 / 9] * 3)
+
+
+@oracle("only_difference")
+def only_difference_is_a_unit_even_where_some_columns_are_in_none() -> Case:
+    """What is in no unit becomes the baseline, too: a 2 beside seven baselines of 1."""
+    question = ask(
+        lambda x: x.sum(1), TWOS, baseline=torch.ones(1, 8), units=torch.tensor([[0, -1, 1, -1, 2, 3, -1, -1]])
+    )
     return about(question, by.the_input, only_difference=[7 / 9] * 3)
 
 
@@ -184,9 +200,16 @@ def symmetry_mirrors_columns_of_pictures_not_rows() -> Case:
 
 @oracle("symmetry")
 def symmetry_needs_mirrored_units() -> Case:
-    """Units that mirror each other or themselves will do, others are not exchangeable."""
+    """Units that mirror each other or themselves will do, others are not exchangeable; so what is in none of them."""
     units = torch.tensor([[0, 0, 1, 2, 2, 1, 0, 0], [0, 0, 0, 1, 1, 2, 2, 2], [0, 0, 1, 1, 2, 2, 2, 2]])
     return about(ask(smooth, ROWS, units=units), by.ones, symmetry=[0, 0, nan])
+
+
+@oracle("symmetry")
+def symmetry_mirrors_what_is_in_no_unit() -> Case:
+    """Both ends in no unit; one of them; both, around units that are not mirrored."""
+    units = torch.tensor([[-1, 0, 1, 2, 2, 1, 0, -1], [-1, 0, 1, 2, 2, 1, 0, 0], [-1, 0, 1, 2, 2, 1, 1, -1]])
+    return about(ask(smooth, ROWS, units=units), by.ones, symmetry=[0, nan, nan])
 
 
 @oracle("symmetry")

@@ -9,6 +9,8 @@ from ._maps import Score, asked_about, blind, every, judged, pearson, spearman, 
 
 WORTH = [4.0, -1.0, 2.0, 0.5, 3.0]
 FLAT = [1.0] * 5
+NEARLY = [1.0, 1 + 1e-9, 1 - 1e-9, 1 + 2e-9, 1.0]
+"""As constant as a map in single precision can be."""
 NOTHING = [0.0] * 5
 SIX = [1.0] * 6
 PAIRS = {"size": 0.4}
@@ -50,12 +52,9 @@ def subsets_of_an_additive_model_agree_with_its_effects() -> Case:
 @oracle("subset_correlations")
 def subsets_of_a_constant_or_zero_map_have_no_correlation() -> Case:
     """A constant map forecasts the mean fall, 2/5 of all worth; a zero map none. Neither can be correlated."""
-    mean = 0.4 * sum(WORTH)
-    nothing, errors = [nan] * 2, [SQUARES - mean**2, SQUARES]
-    question = asked_about(total, WORTH, 2)
-    return judged(
-        question, [FLAT, NOTHING], PAIRS, faithfulness_correlation=nothing, mu_fidelity=nothing, infidelity=errors
-    )
+    rest = SQUARES - (0.4 * sum(WORTH)) ** 2
+    expected = {"faithfulness_correlation": [nan] * 3, "mu_fidelity": [nan] * 3, "infidelity": [rest, rest, SQUARES]}
+    return judged(asked_about(total, WORTH, 3), [FLAT, NEARLY, NOTHING], PAIRS, **expected)
 
 
 @oracle("subset_correlations")
@@ -88,6 +87,23 @@ def subsets_hide_whole_units() -> Case:
     question = asked_about(total, [4.0, 3.0, -2.0, 0.0, 1.0, 1.0], 1, units)
     expected = {"faithfulness_correlation": [pearson(forecast, fall)], "mu_fidelity": [-0.5]}
     return judged(question, [relevance], {"size": 0.01}, **expected, infidelity=[_best(forecast, fall)])
+
+
+@oracle("subset_correlations")
+def subsets_that_tie_but_for_rounding_are_tied() -> Case:
+    """0.1 + 0.7 is not 0.2 + 0.6 in floating-point numbers: ranks are those of whole numbers, ten times as large."""
+    whole = [1.0, 2.0, 3.0, 6.0, 7.0]
+    expected = {"mu_fidelity": [spearman(*subsets(total, WORTH, whole, 2))]}
+    return judged(asked_about(total, WORTH, 1), [[value / 10 for value in whole]], PAIRS, **expected)
+
+
+@oracle("subset_correlations")
+def subsets_never_hold_everything() -> Case:
+    """All five of five units would be one subset: four of them are the most, and as many as there are units."""
+    relevance = [1.0, 2.0, 3.0, 4.0, 6.0]
+    pair = subsets(total, WORTH, relevance, 4)
+    expected = {"faithfulness_correlation": [pearson(*pair)], "infidelity": [_best(*pair)]}
+    return judged(asked_about(total, WORTH, 1), [relevance], {"size": 1.0}, **expected)
 
 
 @oracle("subset_correlations")
@@ -155,7 +171,7 @@ def sensitivity_n_of_an_additive_model_is_one() -> Case:
 @oracle("sensitivity_n")
 def sensitivity_n_of_a_constant_or_zero_map_is_undefined() -> Case:
     """All subsets of a size have the same relevance; and a blind model has nothing to correlate with."""
-    return judged(asked_about(total, WORTH, 3), [FLAT, [0.1] * 5, NOTHING], sensitivity_n=[nan, nan, nan])
+    return judged(asked_about(total, WORTH, 4), [FLAT, [0.1] * 5, NEARLY, NOTHING], sensitivity_n=[nan] * 4)
 
 
 @oracle("sensitivity_n")

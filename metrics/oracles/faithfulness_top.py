@@ -9,10 +9,12 @@ from ...benchmark.checks import Case, Question, ask, oracle
 from ._maps import Row, Score, any_of, asked_about, every, judged, total
 
 SIX = [1.0] * 6
+DICE = [4.0, 1.0, 6.0, 2.0, 5.0, 3.0]
 FIRST = [3.0, 2.0, 1.0, -1.0, -2.0, -3.0]
 """A map that has the first three of six columns first."""
 
-TEN = [5.0, 4.0, 3.0, 2.0, 1.0, 0.5, 0.25, 0.0, -1.0, -2.0]
+TEN = [0.5, 5.0, -1.0, 4.0, 0.25, 1.0, -2.0, 3.0, 2.0, 0.0]
+"""What ten units are worth; no order that undoes itself puts them in order."""
 BINS = (1, 1, 1, 2, 5)
 """How many of ten units are 1, 5, 10, 20 and 50 % of them, rounded up."""
 
@@ -29,8 +31,7 @@ def _mean(values: Row) -> float:
 @oracle("comprehensiveness")
 def comprehensiveness_of_an_additive_model_is_the_worth_of_the_top() -> Case:
     """Without the top k of ten units their worth is lost, with them alone that of all others."""
-    grown, whole = _grown(TEN), sum(TEN)
-    turned = _grown(TEN[::-1])
+    grown, turned, whole = _grown(sorted(TEN)[::-1]), _grown(sorted(TEN)), sum(TEN)
     expected = {
         "comprehensiveness": [_mean([curve[k] for k in BINS]) for curve in (grown, grown, grown, turned)],
         "sufficiency": [_mean([whole - curve[k] for k in BINS]) for curve in (grown, grown, grown, turned)],
@@ -38,6 +39,13 @@ def comprehensiveness_of_an_additive_model_is_the_worth_of_the_top() -> Case:
     }
     maps = [[size * worth for worth in TEN] for size in (1.0, 1e-12, 1e12, -1.0)]
     return judged(asked_about(total, TEN, 4), maps, **expected)
+
+
+@oracle("comprehensiveness")
+def comprehensiveness_of_few_units_rounds_up() -> Case:
+    """Of six units 1, 5, 10, 20 and 50 % are 1, 1, 1, 2 and 3: worth 6, 6, 6, 11 and 15 of 21."""
+    expected = {"comprehensiveness": [44 / 5], "sufficiency": [61 / 5], "log_odds": [-11.0]}
+    return judged(asked_about(total, DICE, 1), [DICE], **expected)
 
 
 @oracle("comprehensiveness")
@@ -106,7 +114,7 @@ def _shares(counts: Row, curve: Row) -> float:
 @oracle("road")
 def road_of_ten_equal_areas_hides_one_more_each_time() -> Case:
     """10 to 90 % of ten units are 1 to 9 of them, from either end of the order."""
-    grown, turned, whole = _grown(TEN), _grown(TEN[::-1]), sum(TEN)
+    grown, turned, whole = _grown(sorted(TEN)[::-1]), _grown(sorted(TEN)), sum(TEN)
     morf, lerf = (whole - _mean(curve[1:10]) for curve in (grown, turned))
     expected = {
         "road_morf": [morf, morf, morf, lerf],
@@ -120,10 +128,10 @@ def road_of_ten_equal_areas_hides_one_more_each_time() -> Case:
 @oracle("road")
 def road_of_few_units_hides_the_nearest_number() -> Case:
     """Of six units 10, 20, … 90 % are nearest to 1, 1, 2, 2, 3, 4, 4, 5 and 5."""
-    counts, worth = (1, 1, 2, 2, 3, 4, 4, 5, 5), [6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
-    morf, lerf = (21 - _shares(counts, _grown(each)) for each in (worth, worth[::-1]))
+    counts = (1, 1, 2, 2, 3, 4, 4, 5, 5)
+    lerf, morf = (21 - _shares(counts, _grown(each)) for each in (sorted(DICE), sorted(DICE)[::-1]))
     expected = {"road_morf": [morf], "road_lerf": [lerf], "road_gap": [lerf - morf]}
-    return judged(asked_about(total, worth, 1), [worth], ROAD, **expected)
+    return judged(asked_about(total, DICE, 1), [DICE], ROAD, **expected)
 
 
 @oracle("road")

@@ -49,10 +49,11 @@ def units_with_relevance_but_no_effect_are_counted() -> Case:
 @oracle("unit_effects")
 def units_of_a_constant_or_zero_map_have_no_correlation() -> Case:
     """Where all relevance is the same, nothing correlates with it."""
-    nothing = [nan] * 3
+    nearly = [1.0, 1 + 1e-9, 1 - 1e-9, 1 + 2e-9, 1.0]
+    nothing = [nan] * 4
     names = ("faithfulness_estimate", "leave_one_out", "monotonicity_correlation")
-    question = asked_about(total, WORTH, 3)
-    return judged(question, [[1.0] * 5, [0.1] * 5, [0.0] * 5], **dict.fromkeys(names, nothing))
+    question = asked_about(total, WORTH, 4)
+    return judged(question, [[1.0] * 5, [0.1] * 5, nearly, [0.0] * 5], **dict.fromkeys(names, nothing))
 
 
 @oracle("unit_effects")

@@ -1,6 +1,6 @@
 """Proofs of stability: maps that change by a known share of what their input, or its representation, does."""
 
-from math import inf, nan, sqrt
+from math import nan, sqrt
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from ._greys import (
     N,
     all_of,
     bright,
+    broken,
     gradient,
     grey,
     itself,
@@ -141,6 +142,14 @@ def copies_of_another_class_do_not_count() -> Case:
 
 
 @oracle("stability")
+def change_is_no_share_of_none() -> Case:
+    """A model that never changes its logits says nothing of how much its explanation may: undefined, not enormous."""
+    question = ask(lambda x: 0 * x.flatten(1).sum(1) + 1, grey())
+    expected = {**all_of(nan, "relative_output_stability"), **all_of(3.0, *SENSITIVITIES)}
+    return Case(question, torch.ones(N, 64), expected, method=jump)
+
+
+@oracle("stability")
 def zero_map_has_no_relative_change() -> Case:
     """Nothing relative to nothing is undefined, not stable."""
     return Case(ask(bright, pictures()), torch.zeros(N, 36), all_of(nan, *STABILITIES), method=zeros)
@@ -149,11 +158,6 @@ def zero_map_has_no_relative_change() -> Case:
 @oracle("stability")
 def explanation_that_breaks_beside_its_input() -> Case:
     """Copies whose maps are not finite have no change: undefined, neither infinite nor left out."""
-
-    def broken(x: Tensor) -> Tensor:
-        """One for each pixel of a grey picture, infinite for any other."""
-        return torch.ones_like(x).where(off_grey(x) == 0, inf)
-
     return Case(ask(bright, grey()), torch.ones(N, 64), all_of(nan, *STABILITIES), method=broken)
 
 
@@ -207,6 +211,12 @@ def silent_layer_has_no_relative_change() -> Case:
     """A layer of zeros cannot be a measure: undefined."""
     x = pictures()
     return Case(hiding(x, 0.0), x.flatten(1), all_of(nan, "representation_stability"), method=itself)
+
+
+@oracle("representation_stability")
+def layer_that_never_changes_is_no_measure() -> Case:
+    """Hidden values of 2, whatever the picture: undefined, not enormous."""
+    return Case(hiding(grey(), 0.0, 2.0), torch.ones(N, 64), all_of(nan, "representation_stability"), method=jump)
 
 
 @oracle("representation_stability")

@@ -12,6 +12,7 @@ from ._greys import (
     N,
     all_of,
     bright,
+    broken,
     gradient,
     grey,
     itself,
@@ -102,7 +103,7 @@ FOUR = {"radius": 0.5, "samples": 4}
 
 @oracle("consistency")
 def one_explanation_and_one_prediction() -> Case:
-    """The model never changes its mind, and a constant map is the same everywhere, its ties being broken alike: 1."""
+    """The model never changes its mind, and a constant map is the same everywhere: 1."""
     return Case(ask(bright, grey()), torch.ones(N, 64), all_of(1.0, "consistency"), method=ones)
 
 
@@ -142,6 +143,25 @@ def explanation_that_changes_with_the_prediction() -> Case:
     maps = nn.functional.one_hot(torch.zeros(N).long(), 64)
     settings = {**FOUR, "share": 1 / 64}
     return Case(ask(steadfast(0.25), grey()), maps, all_of(1.0, "consistency"), settings, faithful)
+
+
+@oracle("consistency")
+def ties_belong_together() -> Case:
+    """Half of the pixels are tied at the top, whatever noise adds below them: 1, and not what a first of them says."""
+
+    def halves(x: Tensor) -> Tensor:
+        """One for each pixel of the upper half, half of the picture for the rest."""
+        return torch.cat([torch.ones_like(x[:, :, :4]), x[:, :, 4:] / 2], 2)
+
+    settings = {"radius": 0.4, "share": 1 / 64}
+    return Case(ask(bright, grey()), halves(grey()).flatten(1), all_of(1.0, "consistency"), settings, halves)
+
+
+@oracle("consistency")
+def explanation_that_breaks_is_nobodys() -> Case:
+    """Copies whose maps are not finite are not alike, although all of their pixels are tied: undefined."""
+    maps = torch.ones(N, 64)
+    return Case(ask(bright, grey()), maps, all_of(nan, "consistency"), method=broken)
 
 
 @oracle("consistency")

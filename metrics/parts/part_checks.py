@@ -22,8 +22,9 @@ def part_checks(
     """Whether the parts estimated to be important are, when the scene is made again without others, or without them.
 
     The scene is made with every choice of the true parts, everything else staying in it. The important parts are the k
-    with the most relevance, and each score is the mean over all k from one part to all but one: no threshold is chosen
-    on the test samples, as in Hesse et al. (2023). All are NaN where the target is not predicted for the whole scene.
+    with the most relevance, and each score is the mean over all k from one part to all but one, where Hesse et al.
+    (2023) choose a threshold of relevance on the test samples. All are NaN where the target is not predicted for the
+    whole scene.
 
     - `preservation_check`: whether the target stays predicted with only the important parts.
     - `deletion_check`: whether it is predicted no more without them.
@@ -59,8 +60,7 @@ def part_checks(
 def _sufficient(value: Tensor, all_: Tensor, share: float) -> Tensor:
     """Return which choices (N, M) keep a share of what all parts add to the value; none where they add nothing."""
     none, most = value[:, :1], value.gather(1, all_ - 1)
-    real = torch.arange(value.shape[1], device=value.device) < all_
-    return (value - none >= share * (most - none)) & real & (most > none)
+    return (value - none >= share * (most - none)) & (most > none)
 
 
 def _found(sufficient: Tensor, choices: Tensor, k: Tensor) -> Tensor:

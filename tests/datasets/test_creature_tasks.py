@@ -1,12 +1,13 @@
 """The truth of the tasks on creatures, against drawing the scenes again one by one."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from heatproof.benchmark import Batch, Gate, Network
+from heatproof.benchmark import Batch, Game, Gate, Network
 from heatproof.datasets.creatures import BODY, CODE, PARTS, UNITS, render, sample_scenes
 from heatproof.datasets.creatures import tasks as questions
 
@@ -116,3 +117,75 @@ def test_truth_does_not_depend_on_the_order_of_samples(gate: Gate, batch: Batch)
     assert other.effect is not None
     torch.testing.assert_close(other.effect, mixed(straight.effect), atol=1e-6, rtol=0)
     assert torch.equal(other.parts, mixed(straight.parts))
+
+
+def shown(sample: int) -> Tensor:
+    """Return the unit that each pixel of a sample shows, (E,)."""
+    return render(sample_scenes(SIZE, questions.SEEDS["test"])[[sample]])[1].flatten()
+
+
+def drawn(sample: int, without: set[str]) -> Tensor:
+    """Draw a scene without some units."""
+    scene = sample_scenes(SIZE, questions.SEEDS["test"])[[sample]]
+    return render(scene, scene.present & torch.tensor([unit not in without for unit in UNITS]))[0][0]
+
+
+def test_a_scene_of_which_everything_is_kept_is_the_sample_itself(batch: Batch) -> None:
+    kept = torch.ones(SIZE, 64 * 64, dtype=torch.bool)
+    assert torch.equal(questions.redraw(batch.ids, kept), batch.x)
+
+
+def test_of_a_scene_of_which_nothing_is_kept_the_body_stays(batch: Batch) -> None:
+    empty = questions.redraw(batch.ids, torch.zeros(SIZE, 64 * 64, dtype=torch.bool))
+    for sample in range(SIZE):
+        assert torch.equal(empty[sample], drawn(sample, set(UNITS)))
+
+
+def test_a_unit_goes_when_half_of_its_visible_pixels_are_hidden(batch: Batch) -> None:
+    for sample in range(SIZE):
+        owners = shown(sample)
+        for number in owners.unique().tolist():
+            pixels = (owners == number).nonzero()[:, 0]
+            half = (len(pixels) + 1) // 2
+            kept = torch.ones(2, 64 * 64, dtype=torch.bool)
+            kept[0, pixels[: half - 1]] = False
+            kept[1, pixels[-half:]] = False
+            before, after = questions.redraw((batch.ids[sample],) * 2, kept)
+            assert torch.equal(before, batch.x[sample])
+            assert torch.equal(after, drawn(sample, set() if number == BODY else {UNITS[number]}))
+
+
+def test_scenes_are_drawn_again_alike_alone_together_and_repeated(batch: Batch) -> None:
+    kept = torch.rand(12, 64 * 64, generator=torch.Generator().manual_seed(71)) < 0.5
+    ids = tuple(batch.ids[i] for i in (3, 0, 0, 2, 3, 1, 0, 2, 2, 1, 3, 0))
+    together = questions.redraw(ids, kept)
+    for i in range(12):
+        assert torch.equal(together[i], questions.redraw((ids[i],), kept[[i]])[0])
+
+
+def test_the_game_of_the_scene_loses_what_removing_a_unit_takes(gate: Gate, batch: Batch) -> None:
+    truth = questions.part_protocols(gate, batch)
+    assert truth.effect is not None
+    scene = Game(gate, replace(batch, imputer="redraw")).on(truth.parts, len(UNITS))
+    lost = scene.full[:, None] - scene.scores(~torch.eye(len(UNITS), dtype=torch.bool).expand(SIZE, -1, -1))
+    torch.testing.assert_close(lost, truth.effect, atol=1e-6, rtol=0)
+
+
+def test_part_protocols_know_the_creature_and_what_is_idle_beside_it(gate: Gate, batch: Batch) -> None:
+    truth, rivals = questions.part_protocols(gate, batch), questions.target_contrast(gate, batch)
+    assert truth.effect is not None
+    assert truth.rival is not None
+    assert truth.relevant is not None
+    assert truth.impossible is not None
+    assert torch.equal(truth.effect, questions.single_deletion(gate, batch).effect)
+    assert torch.equal(truth.rival, rivals.rival)
+    for unit, name in enumerate(UNITS):
+        assert (truth.relevant[:, unit] == (name in PARTS)).all()
+        idle = (truth.effect[:, unit].abs() < questions.NEGLIGIBLE) & (name not in PARTS)
+        assert torch.equal(truth.impossible[:, unit], idle)
+
+
+def test_effects_on_the_rival_are_its_own(gate: Gate, batch: Batch) -> None:
+    truth = questions.part_protocols(gate, batch)
+    other = questions.single_deletion(gate, replace(batch, target=truth.rival))
+    assert torch.equal(truth.rival_effect, other.effect)

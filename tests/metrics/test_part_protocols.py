@@ -64,25 +64,3 @@ def test_the_truth_passes_all_protocols_on_real_scenes_and_a_map_that_ignores_th
     assert constant["target_sensitivity"] == 0.5
     for name in truth:
         assert truth[name] > constant[name] + 0.15
-
-
-@pytest.mark.slow
-def test_effects_are_what_the_scene_game_loses() -> None:
-    task = tasks["part_protocols@creatures_resnet"]
-    batch = task.questions("test", 4)
-    truth = batch.truth
-    assert truth is not None
-    assert truth.effect is not None
-    found = []
-
-    def removals(scene: object, attribution: torch.Tensor) -> torch.Tensor:
-        """What is lost without each part."""
-        found.append(scene)
-        return torch.zeros(len(attribution))
-
-    from heatproof.benchmark import Metric
-
-    score(Asked(Metric(removals), {}), task.gate(), batch, batch.x[:, 0].flatten(1).double(), None)
-    (scene,) = found
-    alone = ~torch.eye(10, dtype=torch.bool).expand(4, -1, -1)
-    torch.testing.assert_close(scene.full[:, None] - scene.scores(alone), truth.effect, atol=1e-5, rtol=0)

@@ -1,0 +1,149 @@
+"""The sensitivity panel: how far rankings depend on the protocol: imputer, readout, sign of the maps, steps."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from ..benchmark import Refused, metrics, tasks
+from ..benchmark.plan import SPLIT
+from ..benchmark.results import Results
+from ._protocols import Choices, Setting
+from ._rank_agreement import Floats
+from ._run_maps import explanations, sample_sets, samples_of
+
+Progress: TypeAlias = Callable[[int, int, str], None]
+
+
+def panel(
+    results: Results,
+    task: str | None = None,
+    choices: Choices | None = None,
+    *,
+    samples: int = 16,
+    draws: int = 200,
+    seed: int = 0,
+    progress: Progress = lambda done, total, what: None,
+) -> pd.DataFrame:
+    """Rank the methods of a run anew under every protocol, and compare with the ranking under the suite's own.
+
+    Each of the run's metrics is put to the stored maps (the first repeat, the first `samples` samples) under every
+    choice that it can be told; a metric of the map and the truth alone under every sign. Methods are ranked by their
+    mean. A row per (task, score, protocol): task (the first of those on the same samples, where the metric does not
+    read the truth), metric, score, imputer, readout, sign, steps, published (whether it is the suite's own), tau
+    (Kendall's tau-b to that ranking), low, high (percentile bootstrap over samples), methods, samples, reason (why
+    there is none).
+    """
+    chosen = choices or Choices()
+    work = [*_work(results, task, samples)]
+    rows: list[dict[str, object]] = []
+    for done, setting in enumerate(work):
+        progress(done, len(work), f"{setting.part.name} on {setting.task.name}")
+        rows += _compared(setting, chosen, draws, seed)
+    progress(len(work), len(work), "done")
+    return pd.DataFrame(rows)
+
+
+def _work(results: Results, task: str | None, samples: int) -> Iterator[Setting]:
+    suite = results.manifest["suite"]
+    for names in sample_sets(results, task):
+        batch, keys = samples_of(results, names[0])[:samples], explanations(results)
+        for metric, card in results.manifest["metrics"].items():
+            part = metrics[metric]
+            for name in names if card["truth"] else names[:1]:
+                maps = {
+                    method: stored.values[: len(batch)].double()
+                    for method in results.manifest["methods"]
+                    if (name, method) in keys and (stored := results.store.maps(keys[name, method])) is not None
+                }
+                asked = tasks[name]
+                truth = asked.questions(SPLIT, results.manifest["tasks"][name]["samples"])[: len(batch)]
+                yield Setting(asked, truth, maps, part, card["settings"], suite["seed"])
+
+
+def _compared(setting: Setting, choices: Choices, draws: int, seed: int) -> Iterator[dict[str, object]]:
+    """Yield the rows of one metric on one set of samples."""
+    protocols = setting.protocols(choices)
+    own = next(protocols)
+    try:
+        published = setting.values(own)
+    except Refused:
+        return
+    pick = np.random.default_rng(seed).integers(0, len(setting.batch), (draws, len(setting.batch)))
+    for protocol in [own, *protocols]:
+        place: dict[str, object] = {
+            "task": setting.task.name,
+            "metric": setting.part.name,
+            **{name: getattr(protocol, name) for name in ("imputer", "readout", "sign", "steps")},
+            "published": protocol == own,
+            "methods": len(setting.maps),
+            "samples": len(setting.batch),
+        }
+        try:
+            values = setting.values(protocol)
+        except Refused as reason:
+            yield {**place, "score": "", "tau": np.nan, "low": np.nan, "high": np.nan, "reason": str(reason)}
+            continue
+        for name, found in values.items():
+            tau = kendall(_means(published[name]), _means(found))
+            spread = kendall(_means(published[name][:, pick]), _means(found[:, pick]))
+            low, high = np.nanpercentile(spread, [2.5, 97.5]) if np.isfinite(spread).any() else (np.nan, np.nan)
+            yield {**place, "score": name, "tau": float(tau), "low": low, "high": high, "reason": ""}
+
+
+def _means(values: Floats) -> Floats:
+    """Return the means over the samples that are defined, (..., M) of values (M, ..., N)."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(-1)
+    count = known.sum(-1)
+    return np.moveaxis(np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0), 0, -1)
+
+
+def kendall(left: Floats, right: Floats) -> Floats:
+    """Return Kendall's tau-b between the rows of two tables (..., M), over what both know; NaN where all is tied."""
+    first, second = np.triu_indices(left.shape[-1], 1)
+    a, b = (np.sign(each[..., first] - each[..., second]) for each in (left, right))
+    known = np.isfinite(a) & np.isfinite(b)
+    a, b = np.where(known, a, 0.0), np.where(known, b, 0.0)
+    size = np.sqrt((a**2).sum(-1) * (b**2).sum(-1))
+    found: Floats = np.divide((a * b).sum(-1), size, out=np.full_like(size, np.nan), where=size > 0)
+    return found
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the median and the lowest tau over tasks for each score, when one choice changes, and when any may."""
+    own = table[table["published"]].set_index(["task", "metric", "score"])
+    rows = []
+    known = table[(table["score"] != "") & ~table["published"]]
+    base = own.reindex(pd.MultiIndex.from_frame(known[["task", "metric", "score"]]))
+    what = ["imputer", "readout", "sign", "steps"]
+    differs = pd.DataFrame({name: known[name].to_numpy() != base[name].to_numpy() for name in what}, index=known.index)
+    for name in what:
+        alone = known[differs[name] & (differs.sum(axis=1) == 1)]
+        for (score_name, choice), group in alone.groupby(["score", name], sort=False):
+            rows.append(_summed(score_name, f"{name} {choice}", group))
+    for score_name, group in known.groupby("score", sort=False):
+        rows.append(_summed(score_name, "any of all", group))
+    return pd.DataFrame(rows)
+
+
+def _summed(score_name: object, change: str, group: pd.DataFrame) -> dict[str, object]:
+    known = group.dropna(subset="tau").sort_values("tau", kind="stable")
+    return {
+        "score": score_name,
+        "change": change,
+        "median": known["tau"].median(),
+        "lowest": known["tau"].min(),
+        "where": "".join(known["task"].head(1)),
+        "rankings": len(known),
+    }
+
+
+def not_served(table: pd.DataFrame) -> Sequence[str]:
+    """Return, in one line for each, which imputers could not serve which tasks, and why."""
+    lost = table[table["reason"] != ""]
+    return [
+        f"{imputer}: {reason} ({group['task'].nunique()} tasks)"
+        for (imputer, reason), group in lost.groupby(["imputer", "reason"], sort=False)
+    ]

@@ -1,0 +1,1 @@
+"""What the command line says: verbs, tables for people, plain data for scripts."""

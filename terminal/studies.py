@@ -1,0 +1,159 @@
+"""Comparisons, agreement, sensitivity and checks as tables and as data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+
+import pandas as pd
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..benchmark.checks import Check
+from ..leaderboard.agreement import Agreement
+from ..leaderboard.compare import Comparison
+from .screen import Data, records, table_of
+
+
+def comparison(found: Comparison) -> Iterator[RenderableType]:
+    """Show a comparison: overall, by family, by task."""
+    overall = found.overall
+    yield Text(
+        f"{found.a} - {found.b}: {overall.difference:+.3f} [{overall.low:+.3f}, {overall.high:+.3f}] over {overall.n} "
+        f"tasks, p = {found.p:.3g} (sign flips), better on {overall.improvement:.0%} of the tasks: {found.verdict}"
+    )
+    for title, rows, key in (("by family", found.families, "family"), ("by task", found.tasks, "task")):
+        table = table_of(title, key, "difference", "95% interval", "improved", "n")
+        for _, row in rows.iterrows():
+            interval = f"[{row['low']:+.3f}, {row['high']:+.3f}]"
+            table.add_row(
+                str(row[key]), f"{row['difference']:+.3f}", interval, f"{row['improvement']:.0%}", str(row["n"])
+            )
+        yield table
+    if found.left_out:
+        yield Text(f"left out, for one of the two has no score there: {', '.join(found.left_out)}")
+
+
+def comparison_data(found: Comparison) -> Data:
+    """Return a comparison as plain data."""
+    overall = {"a": found.a, "b": found.b, "p": found.p, "verdict": found.verdict, **asdict(found.overall)}
+    by = {"families": records(found.families), "tasks": records(found.tasks)}
+    return {"overall": overall, **by, "left_out": list(found.left_out)}
+
+
+def agreements(found: Agreement) -> Iterator[RenderableType]:
+    """Show how far methods agree, for each set of samples: the matrix, alpha, and the pairs where it is only one."""
+    for task, same in found.tasks.items():
+        others = f" (and {len(same) - 1} more on these samples)" if len(same) > 1 else ""
+        yield Text(f"{task}{others}: {found.measure.title}", style="italic")
+        yield _agreement(found, task)
+        yield Text(_chance(found, task), style="dim")
+        yield from _alphas(found, task)
+    if len(found.tasks) == 1:
+        yield _pairs(found)
+    for (name, reason), rows in found.left_out.groupby(["method", "reason"], sort=False):
+        yield Text(f"left out: {name} on {', '.join(rows['task'])}: {reason}", style="yellow")
+    yield Text(
+        f"above the diagonal: the mean over samples, dim where p >= 0.05 under random relabelling of the units (each "
+        f"pair for itself); below it: half of its {found.level:.0%} interval; on it: less than 1 where ties leave the "
+        "order to chance",
+        style="dim",
+    )
+
+
+def _agreement(found: Agreement, task: str) -> Table:
+    names = found.matrix(task).index
+    value, low, p = (found.matrix(task, word).to_numpy(float) for word in ("agreement", "low", "p"))
+    table = table_of("", "", *(str(place) for place in range(1, len(names) + 1)))
+    for row, name in enumerate(names):
+        below = (Text(_number(half, "±"), style="dim") for half in (value - low)[row, :row])
+        above = (
+            Text(_number(mean), style="dim" if chance >= 0.05 else "")
+            for mean, chance in zip(value[row, row:], p[row, row:], strict=True)
+        )
+        table.add_row(Text(f"{row + 1} {name}"), *below, *above)
+    return table
+
+
+def _chance(found: Agreement, task: str) -> str:
+    """On how many samples the pairs are defined, and what relabelled units would give."""
+    pairs = found.pairs[(found.pairs["task"] == task) & (found.pairs["a"] != found.pairs["b"]) & (found.pairs["n"] > 0)]
+    if pairs.empty:
+        return "no two methods have maps that rank the units of the same sample"
+    samples, chance = pairs["n"], pairs["chance"]
+    counts, values = ((str(samples.min()), str(samples.max())), (_number(chance.min()), _number(chance.max())))
+    return f"on {' to '.join(dict.fromkeys(counts))} samples; by chance {' to '.join(dict.fromkeys(values))}"
+
+
+def _number(value: float, sign: str = "") -> str:
+    return "–" if pd.isna(value) else f"{sign}{value:z.2f}"
+
+
+def _alphas(found: Agreement, task: str) -> Iterator[Text]:
+    for _, row in found.alpha[found.alpha["task"] == task].iterrows():
+        yield Text(
+            f"Krippendorff's alpha of {row['methods']} entrants, {row['level']}: {_number(row['alpha'])} "
+            f"[{_number(row['low'])}, {_number(row['high'])}] on {row['n']} samples"
+        )
+
+
+def _pairs(found: Agreement) -> Table:
+    table = table_of("by pair", "", "agreement", f"{found.level:.0%} interval", "by chance", "p", "n")
+    pairs = found.pairs[found.pairs["a"] != found.pairs["b"]].sort_values("agreement", ascending=False, kind="stable")
+    for _, row in pairs.iterrows():
+        interval = f"[{_number(row['low'])}, {_number(row['high'])}]"
+        numbers = _number(row["agreement"]), interval, _number(row["chance"])
+        p = "–" if pd.isna(row["p"]) else f"{row['p']:.3g}"
+        table.add_row(Text(f"{row['a']}, {row['b']}"), *numbers, p, str(row["n"]))
+    return table
+
+
+def agreement_data(found: Agreement) -> Data:
+    """Return agreement as plain data."""
+    head = {"measure": asdict(found.measure), "draws": found.draws, "level": found.level}
+    by = {"pairs": records(found.pairs), "alpha": records(found.alpha), "left_out": records(found.left_out)}
+    return {**head, "tasks": {name: list(same) for name, same in found.tasks.items()}, **by}
+
+
+def checks(found: Mapping[str, Sequence[Check]]) -> Iterator[RenderableType]:
+    """Show how many checks each part passes, and each that it does not."""
+    table = table_of("", "part", "passed", "skipped", "failed")
+    for name, results in found.items():
+        skipped, passed = sum(c.skipped for c in results), sum(c.passed and not c.skipped for c in results)
+        failed = len(results) - skipped - passed
+        table.add_row(name, str(passed), str(skipped), str(failed), style="red" if failed else "")
+    yield table
+    for name, results in found.items():
+        for check in results:
+            if not check.passed and not check.skipped:
+                yield Text(f"{name}: {check.name}: {check.reason}", style="red")
+
+
+def check_data(found: Mapping[str, Sequence[Check]]) -> Data:
+    """Return checks as plain data."""
+    return {name: [asdict(check) for check in results] for name, results in found.items()}
+
+
+def panel(found: pd.DataFrame, summed: pd.DataFrame, lost: Sequence[str]) -> Iterator[RenderableType]:
+    """Show how far rankings move when one choice of the protocol changes, and when all may."""
+    table = table_of(
+        "Kendall's tau to the published ranking", "score", "choice", "median", "lowest", "rankings", "where"
+    )
+    before = ""
+    for _, row in summed.iterrows():
+        name = str(row["score"])
+        numbers = _number(row["median"]), _number(row["lowest"]), str(row["rankings"])
+        table.add_row(Text("" if name == before else name), str(row["change"]), *numbers, str(row["where"]))
+        before = name
+    yield table
+    yield Text(
+        f"over {found['task'].nunique()} sets of samples, {found['methods'].max()} methods, "
+        f"{found['samples'].max()} samples: median and lowest over the tasks when that choice alone changes, and over "
+        "all protocols at once",
+        style="dim",
+    )
+    yield from (Text(f"not served: {line}", style="yellow") for line in lost)
+
+
+def panel_data(found: pd.DataFrame) -> list[Data]:
+    """Return every ranking of the panel as plain data."""
+    return records(found)

@@ -1,0 +1,127 @@
+"""Suites, plans and boards as tables and as data."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..benchmark.plan import Cell, Estimate
+from ..benchmark.results import Results
+from ..benchmark.suite import Suite
+from ..leaderboard.board import Standing
+from ..leaderboard.ranking import Board
+from .screen import Data, records, table_of
+
+
+def listing(kind: str, known: Mapping[str, str]) -> Table:
+    """Show names with one line each."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(kind, no_wrap=True)
+    table.add_column("")
+    for name, summary in known.items():
+        table.add_row(name, Text(summary))
+    return table
+
+
+def plan(suite: Suite, cells: Sequence[Cell], bill: Estimate) -> Iterator[RenderableType]:
+    """Show a plan: how many cells, what they cost, and why some are impossible."""
+    possible = [cell for cell in cells if not cell.reason]
+    tasks, methods = {cell.task.name for cell in cells}, {cell.method.part.name for cell in cells}
+    yield Text(
+        f"{suite.title}: {len(tasks)} tasks, {len(methods)} methods, {len(suite.metrics)} metrics: "
+        f"{len(possible)} cells, {len(cells) - len(possible)} impossible"
+    )
+    yield Text(
+        f"still to compute: {bill.forward:,} passes forward and {bill.backward:,} backward, "
+        f"about {bill.seconds / 60:.1f} minutes on this machine"
+    )
+    if bill.unknown:
+        yield Text(f"not in this estimate, for they do not say what they cost: {', '.join(bill.unknown)}")
+    table = table_of("", "impossible because", "cells")
+    for reason, count in Counter(cell.reason for cell in cells if cell.reason).most_common():
+        table.add_row(Text(reason), str(count))
+    yield table
+
+
+def plan_data(cells: Sequence[Cell], bill: Estimate) -> Data:
+    """Return a plan as plain data."""
+    names = ("task", "method", "metric", "repeat")
+    return {
+        "estimate": asdict(bill),
+        "cells": [{**dict(zip(names, cell.names, strict=True)), "reason": cell.reason} for cell in cells],
+    }
+
+
+def boards(standing: Standing) -> Iterator[RenderableType]:
+    """Show the board of each track, and what it rests on."""
+    shown: set[tuple[str, ...]] = set()
+    for track, board in standing.boards.items():
+        if (tasks := tuple(standing.tasks(track))) in shown:
+            continue
+        shown.add(tasks)
+        yield _board(standing, track, board)
+        yield Text(
+            f"differences below {board.separable:.2f} are not told apart here; "
+            f"two halves of the tasks agree to a Kendall tau of {board.reliability:.2f}\n",
+            style="dim",
+        )
+    for _, task in standing.scores.tasks.iterrows():
+        if not task["admitted"]:
+            yield Text(f"not counted: {task['task']}: {task['reason']}", style="yellow")
+        elif task["flagged"]:
+            beaten = f"{task['canary_share']:.0%}"
+            yield Text(
+                f"flagged: {task['task']}: the canary {task['canary']} beats {beaten} of the methods", style="yellow"
+            )
+
+
+def _board(standing: Standing, track: str, board: Board) -> Table:
+    canaries = standing.results.methods("canary")
+    title = f"{standing.results.title}, {track} track: agreement with the truth over {len(standing.tasks(track))} tasks"
+    table = table_of(title, "method", "tier", "rank", "score", "95% interval")
+    for name, row in board.rows.iterrows():
+        table.add_row(
+            str(name),
+            row["tier"],
+            f"{row['rank']:.0f} [{row['rank_low']:.0f}-{row['rank_high']:.0f}]",
+            f"{row['score']:.3f}",
+            f"[{row['low']:.3f}, {row['high']:.3f}]",
+            style="dim" if name in canaries else "",
+        )
+    return table
+
+
+def board_data(standing: Standing) -> Data:
+    """Return the boards as plain data."""
+    return {
+        "suite": standing.results.title,
+        "tracks": {track: records(board.rows.reset_index()) for track, board in standing.boards.items()},
+        "tasks": records(standing.scores.tasks),
+    }
+
+
+def failures(results: Results) -> list[str]:
+    """Say in one line for each method that failed where and why."""
+    cells = results.cells
+    bad = cells[(cells["status"] == "failed") | ((cells["status"] == "ok") & (cells["reason"] != ""))]
+    return [_failure(str(method), cells) for method, cells in bad.groupby("method")]
+
+
+def _failure(method: str, cells: pd.DataFrame) -> str:
+    reasons = cells["reason"].unique()
+    more = f", and {len(reasons) - 1} more reasons, see the report" if len(reasons) > 1 else ""
+    return f"{method}: {reasons[0]} ({cells['task'].nunique()} tasks{more})"
+
+
+def repairs(damaged: Sequence[Path]) -> list[str]:
+    """Say in one line which files of the store were damaged."""
+    if not damaged:
+        return []
+    return [
+        f"{len(damaged)} damaged files of the store were put aside and their scores computed again, {damaged[0]} first"
+    ]

@@ -1,0 +1,50 @@
+"""Other samples to draw from: of every dataset, of the split `tune`, and never one that is asked about."""
+
+import pytest
+import torch
+
+from heatproof.benchmark import tasks
+from heatproof.datasets import breast_cancer
+from heatproof.datasets.creatures import tasks as creatures
+
+SAMPLES = {task.samples.__name__: task for task in map(tasks.__getitem__, tasks)}
+
+each_dataset = pytest.mark.parametrize("name", sorted(SAMPLES))
+
+
+@each_dataset
+def test_no_sample_of_the_pool_is_asked_about(name: str) -> None:
+    task = SAMPLES[name]
+    for split in ("tune", "test"):
+        batch = task.samples(task.gate(), split, 150)
+        assert batch.pool is not None
+        assert len(batch.pool) == 32
+        assert batch.pool.dtype == batch.x.dtype
+        assert len(batch.pool.unique(dim=0)) > 16
+        # Rows of bits repeat themselves.
+        same = (batch.pool.flatten(1)[:, None] == batch.x.flatten(1)).all(2)
+        assert not same.any() or bool(((batch.x == 0) | (batch.x == 1)).all())
+
+
+@each_dataset
+def test_the_pool_is_the_same_for_all_splits_and_sizes(name: str) -> None:
+    task = SAMPLES[name]
+    first, second = (task.samples(task.gate(), split, size).pool for split, size in (("tune", 2), ("test", 5)))
+    assert first is not None
+    assert second is not None
+    assert torch.equal(first, second)
+
+
+def test_rows_of_the_pool_are_of_the_split_tune() -> None:
+    tune = breast_cancer.columns()[breast_cancer.rows()["tune"]]
+    assert (breast_cancer.pool()[:, None] == tune).all(2).any(1).all()
+    test = breast_cancer.columns()[breast_cancer.rows()["test"]]
+    assert not (breast_cancer.pool()[:, None] == test).all(2).any()
+
+
+def test_scenes_of_the_pool_are_of_the_split_tune() -> None:
+    first = creatures.sample_scenes(1, creatures.SEEDS["tune"], creatures.POOL_START)
+    task = SAMPLES["creature_scenes"]
+    pool = task.samples(task.gate(), "test", 1).pool
+    assert pool is not None
+    assert torch.equal(creatures.render(first)[0][0], pool[0])
