@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .benchmark import Batch, Gate, Refused, Truth, column_units, element_count, grid_units, imputers
 from .benchmark import metrics as known_metrics
+from .benchmark.game import Memory
 from .benchmark.harness import Asked, score
 from .benchmark.units import to_elements
 from .models.adapters import adapt
@@ -52,8 +53,9 @@ def evaluate(
     others = None if pool is None else torch.as_tensor(pool)
     batch = replace(_batch(x, target, truth, units, baseline, ids), imputer=imputer, pool=others)
     gate = Gate(adapt(model), readout)
+    memory = Memory()
     frames = [
-        _scored(name, asked, gate, batch, elements, seed)
+        _scored(name, asked, gate, batch, elements, seed, memory)
         for name, elements in _maps(attributions, batch).items()
         for asked in metrics
     ]
@@ -122,11 +124,13 @@ def _check_order(given: Sequence[str], expected: Sequence[str]) -> None:
         raise ValueError(f"the maps hold {len(given)} samples, expected {len(expected)}")
 
 
-def _scored(name: str, asked: str, gate: Gate, batch: Batch, attribution: Tensor, seed: int) -> pd.DataFrame:
+def _scored(
+    name: str, asked: str, gate: Gate, batch: Batch, attribution: Tensor, seed: int, memory: Memory
+) -> pd.DataFrame:
     metric = known_metrics[asked]
     place = {"method": name, "metric": asked}
     try:
-        scores, _ = score(Asked(metric, metric.settings, seed), gate, batch, attribution, None)
+        scores, _ = score(Asked(metric, metric.settings, seed), gate, batch, attribution, None, memory)
     except Refused as refusal:
         return pd.DataFrame([{**place, "score": asked, "sample": "", "value": float("nan"), "reason": str(refusal)}])
     return pd.concat(

@@ -1,5 +1,7 @@
 """Inputs as games of their units: what a model makes of them with only some of their units left."""
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +17,30 @@ from .network import check_readout, read_out
 from .randomness import streams
 from .registry import Imputer, imputers
 from .units import at_elements, impute, unit_count
+
+
+class Memory:
+    """The last answers to what was asked about the same samples of the same network.
+
+    Random coalitions, and those that leave one unit out, are the same for all maps: their passes are made once.
+    """
+
+    def __init__(self, size: int = 64) -> None:
+        self.size = size
+        self.passes = 0
+        """The passes that did not have to be made."""
+        self._answers: OrderedDict[bytes, Tensor] = OrderedDict()
+
+    def recall(self, key: bytes, ask: Callable[[], Tensor]) -> Tensor:
+        """Return logits (N, M, K) that were asked for before, or ask for them now."""
+        if key in self._answers:
+            self._answers.move_to_end(key)
+            self.passes += self._answers[key].shape[:2].numel()
+        else:
+            self._answers[key] = ask()
+            if len(self._answers) > self.size:
+                self._answers.popitem(last=False)
+        return self._answers[key].clone()
 
 
 @dataclass(frozen=True)
@@ -34,6 +60,8 @@ class Game:
     """Other units than the batch's, (N, E)."""
     count: int = 0
     """The number of those; 0: as many as their labels say."""
+    memory: Memory | None = None
+    """What was asked about these samples before."""
 
     def __post_init__(self) -> None:
         """Refuse unknown words at once."""
@@ -57,7 +85,7 @@ class Game:
     @cached_property
     def full(self) -> Tensor:
         """The score of the whole inputs, (N,); one pass."""
-        return read_out(self.gate.logits(self.batch.x), self.batch.target, self.readout or self.gate.readout)
+        return self.scores(torch.ones(len(self.batch), 1, self.players, dtype=torch.bool))[:, 0]
 
     @cached_property
     def empty(self) -> Tensor:
@@ -83,6 +111,16 @@ class Game:
 
         Small inputs share a pass; of pictures, each coalition makes a pass of its own.
         """
+        if self.memory is None:
+            return self._logits(kept)
+        return self.memory.recall(self._key(kept), lambda: self._logits(kept))
+
+    def _key(self, kept: Tensor) -> bytes:
+        parts = b"" if self.parts is None else self.parts.cpu().numpy().tobytes()
+        what = repr((self.batch.ids, self.batch.imputer, self.seed, kept.shape)).encode()
+        return hashlib.blake2b(what + parts + kept.cpu().numpy().tobytes()).digest()
+
+    def _logits(self, kept: Tensor) -> Tensor:
         together = max(1, NUMBERS // max(self.batch.x.numel(), 1))
         return torch.cat([self._some(chosen) for chosen in torch.split(kept, together, 1)], 1)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from .capabilities import BlackBox, View, WhiteBox, behind, includes
 from .data import Batch, Cost
 from .errors import Refused
-from .game import Game, known_pool
+from .game import Game, Memory, known_pool
 from .gate import Gate
 from .network import check_readout
 from .question import KNOWN_AS
@@ -86,27 +86,35 @@ def _explain_some(method: Asked, gate: Gate, batch: Batch) -> Tensor:
 
 
 def score(
-    metric: Asked, gate: Gate, batch: Batch, attribution: Tensor, method: Asked | None
+    metric: Asked,
+    gate: Gate,
+    batch: Batch,
+    attribution: Tensor,
+    method: Asked | None,
+    memory: Memory | None = None,
 ) -> tuple[dict[str, Tensor], Cost]:
     """Return a metric's scores of attributions (N, E), each (N,) or a curve (N, S), and what they cost.
 
     Samples whose attribution is not finite are undefined: NaN. Without a `method`, a metric that must explain again
-    refuses.
+    refuses. With a `memory` of these samples, passes that were made for another map are not made again; the bill is
+    that of a metric asked alone, all the same.
     """
-    own = gate.metered()
-    start = time.perf_counter()
+    own, memory = gate.metered(), memory or Memory()
+    start, known = time.perf_counter(), memory.passes
     finite = attribution.isfinite().all(1)
     given = attribution.where(finite[:, None], 0.0)
     room = gate.room(batch.x)
     parts = [
-        _score_some(metric, own, batch[i : i + room], given[i : i + room], method) for i in range(0, len(batch), room)
+        _score_some(metric, own, batch[i : i + room], given[i : i + room], method, memory)
+        for i in range(0, len(batch), room)
     ]
+    own.meter.forward += memory.passes - known
     scores = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return {name: _undefined(values, ~finite) for name, values in scores.items()}, _bill(own, start)
 
 
 def _score_some(
-    metric: Asked, gate: Gate, batch: Batch, attribution: Tensor, method: Asked | None
+    metric: Asked, gate: Gate, batch: Batch, attribution: Tensor, method: Asked | None, memory: Memory
 ) -> dict[str, Tensor]:
     part = metric.part
     truth = {word: lambda word=word: _truth(batch, word) for word in KNOWN_AS if word != "scene"}
@@ -120,8 +128,8 @@ def _score_some(
         "units": lambda: batch.units,
         "baseline": lambda: batch.baseline,
         "pool": lambda: known_pool(batch),
-        "game": lambda: _game(metric, gate, batch),
-        "scene": lambda: _scene(metric, gate, batch),
+        "game": lambda: replace(_game(metric, gate, batch), memory=memory),
+        "scene": lambda: replace(_scene(metric, gate, batch), memory=memory),
         "explain": lambda: _again(method, gate, batch),
         "rng": lambda: streams(batch.ids, metric.seed, part.name, metric.repeat),
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from types import FrameType
@@ -16,6 +17,7 @@ import torch
 from .data import Batch, Record
 from .entries import import_file
 from .errors import Refused
+from .game import Memory
 from .harness import explain, score
 from .identity import digest
 from .memory import keep_memory
@@ -116,12 +118,19 @@ def _scored(job: Job, cell: Cell, maps: Maps) -> Record:
         with limited(job.timeout):
             batch = _questions(job, cell)
             gate = cell.task.gate(job.batch_size)
-            scores, cost = score(cell.metric, gate, batch, maps.values.double(), cell.method)
+            memory = _memory(cell.task.sample_set, cell.size)
+            scores, cost = score(cell.metric, gate, batch, maps.values.double(), cell.method, memory)
     except (Exception, OutOfTime) as error:  # noqa: BLE001 - a cell is attempted here
         return replace(_failure(cell, error, job.timeout), explained=maps.cost)
     bad = int((~maps.values.isfinite().all(1)).sum())
     note = f"{bad} of {len(maps.ids)} maps have NaN or infinite values" if bad else ""
     return Record(*cell.names, "ok", note, maps.ids, scores, cost, maps.cost)
+
+
+@lru_cache(maxsize=1)
+def _memory(sample_set: str, size: int) -> Memory:
+    """Return what this process has asked about the samples that it is at; jobs on the same ones follow each other."""
+    return Memory()
 
 
 def preview_key(task: Task, size: int) -> str:

@@ -1,14 +1,14 @@
 """Metrics under other protocols, on the stored maps of one set of samples."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from ..benchmark import Batch, Game, Metric, Task, streams
+from ..benchmark import Batch, Metric, Task
+from ..benchmark.game import Memory
 from ..benchmark.harness import Asked, score
 from ._rank_agreement import Floats
 
@@ -18,9 +18,6 @@ SIGNS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "magnitude": lambda maps: maps.abs(),
 }
 """What is read of a map."""
-
-OFFERED = {"game", "units", "attribution", "rng"}
-"""What the panel itself can hand a metric that hides something."""
 
 
 @dataclass(frozen=True)
@@ -38,32 +35,14 @@ class Protocol:
     """How a ranking is made."""
 
     imputer: str = ""
-    readout: str = ""
     sign: str = "signed"
     steps: int = 0
+    readout: str = ""
 
     def settings(self, part: Metric) -> dict[str, object]:
         """Return what of it a metric is told."""
         told = {"imputer": self.imputer, "readout": self.readout, "steps": self.steps}
         return {name: value for name, value in told.items() if name in part.settings}
-
-
-@dataclass(frozen=True)
-class Remembering(Game):
-    """A game that never asks for the same coalition of a sample twice."""
-
-    memory: dict[tuple[int, bytes], Tensor] = field(default_factory=dict)
-
-    def logits(self, kept: Tensor) -> Tensor:
-        """Return the logits (N, M, K) of each input with only the `kept` units (N, M, U) bool."""
-        packed = np.packbits(kept.numpy(), axis=2)
-        keys = [[(i, row.tobytes()) for row in sample] for i, sample in enumerate(packed)]
-        # All samples ask the same number of times, so a place is asked again if it is new to any of them.
-        new = [m for m in range(kept.shape[1]) if any(sample[m] not in self.memory for sample in keys)]
-        if new:
-            for m, column in zip(new, super().logits(kept[:, new]).unbind(1), strict=True):
-                self.memory.update({sample[m]: row for sample, row in zip(keys, column, strict=True)})
-        return torch.stack([torch.stack([self.memory[key] for key in sample]) for sample in keys])
 
 
 @dataclass(frozen=True)
@@ -78,7 +57,7 @@ class Setting:
     told: Mapping[str, object]
     """The settings that the suite gives the metric."""
     seed: int
-    memory: dict[str, dict[tuple[int, bytes], Tensor]] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
 
     @property
     def published(self) -> Protocol:
@@ -87,7 +66,9 @@ class Setting:
         steps = told.get("steps", 0)
         imputer, readout = str(told.get("imputer", "")), str(told.get("readout", ""))
         return Protocol(
-            imputer or self.task.imputer, readout or self.task.readout, steps=steps if isinstance(steps, int) else 0
+            imputer or self.task.imputer,
+            steps=steps if isinstance(steps, int) else 0,
+            readout=readout or self.task.readout,
         )
 
     def protocols(self, choices: Choices) -> Iterator[Protocol]:
@@ -97,10 +78,11 @@ class Setting:
         hides, cuts = "game" in self.part.needs, "steps" in self.part.settings
         others = product(
             (own.imputer, *choices.imputers) if hides else (own.imputer,),
-            (own.readout, *choices.readouts) if hides else (own.readout,),
             # A map that is made anew cannot be told its sign.
             choices.signs if "explain" not in self.part.needs else (own.sign,),
             (own.steps, *choices.steps) if cuts else (own.steps,),
+            # All readouts of the same passes come one after the other: they are made once.
+            (own.readout, *choices.readouts) if hides else (own.readout,),
         )
         yield from (protocol for protocol in dict.fromkeys(Protocol(*each) for each in others) if protocol != own)
 
@@ -110,20 +92,5 @@ class Setting:
         return {name: np.stack([scores[name].double().numpy() for scores in found]) for name in self.part.directions}
 
     def _scored(self, maps: Tensor, protocol: Protocol) -> Mapping[str, Tensor]:
-        told = {**self.told, **protocol.settings(self.part)}
-        asked = Asked(self.part, told, self.seed)
-        if "game" not in self.part.needs or not set(self.part.needs) <= OFFERED:
-            return score(asked, self.task.gate(), self.batch, maps, None)[0]
-        batch = self.batch
-        memory = self.memory.setdefault(protocol.imputer, {})
-        sealed = replace(batch, truth=None, imputer=protocol.imputer)
-        game = Remembering(self.task.gate(), sealed, protocol.readout, self.seed, memory=memory)
-        answer = asked.call(
-            {
-                "game": lambda: game,
-                "units": lambda: batch.units,
-                "attribution": lambda: maps,
-                "rng": lambda: streams(batch.ids, self.seed, self.part.name, 0),
-            }
-        )
-        return answer if isinstance(answer, Mapping) else {self.part.name: answer}  # type: ignore[dict-item]
+        asked = Asked(self.part, {**self.told, **protocol.settings(self.part)}, self.seed)
+        return score(asked, self.task.gate(), self.batch, maps, None, self.memory)[0]

@@ -10,10 +10,10 @@ import typer
 from ..benchmark import import_file, methods, metrics
 from ..benchmark.checks import Check, NamedCheck, method_checks, metric_checks
 from ..benchmark.results import Results
+from ..leaderboard._protocols import Choices
 from ..leaderboard.agreement import MEASURES
 from ..leaderboard.agreement import agreement as agree
 from ..leaderboard.board import Standing
-from ..leaderboard._protocols import Choices
 from ..leaderboard.panel import not_served, summary
 from ..leaderboard.panel import panel as rank_again
 from ..peers import Peer, conformance

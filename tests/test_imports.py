@@ -14,7 +14,7 @@ ALLOWED = {
     "methods": {"benchmark"},
     "metrics": {"benchmark"},
     "leaderboard": {"benchmark"},
-    "peers": {"benchmark"},
+    "peers": {"benchmark", "models"},
     "terminal": {"benchmark", "leaderboard", "peers"},
 }
 FILES = [path.relative_to(ROOT) for folder in ALLOWED for path in sorted((ROOT / folder).rglob("*.py"))]

@@ -62,7 +62,7 @@ def redraw(ids: tuple[str, ...], kept: Tensor) -> Tensor:
     keep = (2 * left > visible) | (visible == 0)
     # Many masks come to the same scene, which is drawn once.
     choice = torch.cat([sample[:, None], keep[:, : len(UNITS)].long()], 1)
-    different, which = choice.unique(dim=0, return_inverse=True)
+    different, which = torch.unique(choice, dim=0, return_inverse=True)
     scenes = _scenes(names)[different[:, 0]]
     return render(scenes, scenes.present & different[:, 1:].bool())[0][which]
 

@@ -38,5 +38,5 @@ def adcc(
     again = explain(x=masked).double().clamp(min=0)
     drop = relative_drop(model.score(x, target).double(), model.score(masked, target).double())
     coherency, complexity = (1 + pearson(bright, again)) / 2, bright.mean(1)
-    parts = torch.stack([coherency, 1 - complexity, 1 - drop.clamp(max=1)], 1)
+    parts = torch.stack([coherency, 1 - complexity, 1 - drop], 1)
     return {"adcc": 3 / (1 / parts.clamp(min=0)).sum(1), "coherency": coherency, "map_complexity": complexity}

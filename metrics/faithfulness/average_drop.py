@@ -31,7 +31,7 @@ def average_drop(
     """
     bright = brightness(attribution)
     full, left = model.score(x, target).double(), model.score(shaded(x, baseline, bright), target).double()
-    room = (1 - full).where((full < 1) & (model.readout == "probability"), torch.nan)
+    room = 1 - full if model.readout == "probability" else torch.nan
     scores = {
         "average_drop": relative_drop(full, left),
         "average_increase": (left > full).double(),

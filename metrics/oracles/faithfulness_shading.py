@@ -36,6 +36,13 @@ def drop_of_opposing_columns_by_hand() -> Case:
 
 
 @oracle("average_drop")
+def gain_of_a_logit_is_undefined() -> Case:
+    """A logit of 0.5 rises to 1.5 without its second column: it has no upper end that the rise could be a share of."""
+    question = asked_about(_opposed, [1.0, 1.0, 0.5], 1)
+    return judged(question, [[1.0, 0.0, 1.0]], average_gain=[nan], average_increase=[1.0], average_drop=[0.0])
+
+
+@oracle("average_drop")
 def drop_to_a_baseline_that_is_not_zero() -> Case:
     """From a baseline of ones the map 1, 1/2, 0 leaves 2 + 2 + 1 of 2 + 3 + 5."""
     x = torch.tensor([THREE], dtype=torch.float64)
@@ -125,6 +132,18 @@ def adcc_does_not_depend_on_the_size_of_a_map() -> Case:
     maps = [[-size, 0.0, size] for size in SIZES]
     one = _coherent([0.0, 0.0, 1.0], [1.0, 2.0, 3.0], 1 / 3, 0.5)
     return _again(judged(asked_about(total, THREE, 3), maps, **{key: value * 3 for key, value in one.items()}), fixed)
+
+
+def lowered(x: Tensor) -> Tensor:
+    """A map that is the input, two lower."""
+    return x - 2
+
+
+@oracle("adcc")
+def adcc_compares_positive_parts() -> Case:
+    """The map 0, 1, 3 of 2, 3, 5 leaves 0, 1, 5, whose map is -2, -1, 3: what is negative counts as 0."""
+    expected = _coherent([0.0, 1.0, 3.0], [0.0, 0.0, 3.0], 4 / 9, 0.4)
+    return _again(judged(asked_about(total, THREE, 1), [[0.0, 1.0, 3.0]], **expected), lowered)
 
 
 @oracle("adcc")

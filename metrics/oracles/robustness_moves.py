@@ -146,15 +146,33 @@ def explanation_that_changes_with_the_prediction() -> Case:
 
 
 @oracle("consistency")
-def ties_belong_together() -> Case:
-    """Half of the pixels are tied at the top, whatever noise adds below them: 1, and not what a first of them says."""
+def tie_that_is_broken_is_another_explanation() -> Case:
+    """The first and the last pixel are tied; in the copies one is ahead, the first or the last: undefined for both."""
 
-    def halves(x: Tensor) -> Tensor:
-        """One for each pixel of the upper half, half of the picture for the rest."""
-        return torch.cat([torch.ones_like(x[:, :, :4]), x[:, :, 4:] / 2], 2)
+    def ahead(x: Tensor, target: Tensor) -> Tensor:
+        """One for the first and the last pixel of a grey picture, and for one of them in any other."""
+        off = off_grey(x).flatten()
+        flat = torch.zeros_like(x).flatten(1)
+        flat[:, 0], flat[:, -1] = 1 - off * target, 1 - off * (1 - target)
+        return flat.reshape(x.shape)
 
-    settings = {"radius": 0.4, "share": 1 / 64}
-    return Case(ask(bright, grey()), halves(grey()).flatten(1), all_of(1.0, "consistency"), settings, halves)
+    target = torch.tensor([0, 1, 0])
+    maps = ahead(grey(), target).flatten(1)
+    return Case(ask(bright, grey(), target=target), maps, all_of(nan, "consistency"), method=ahead)
+
+
+@oracle("consistency")
+def relevance_counts_per_area() -> Case:
+    """The first pixel is a unit, the rest another: fainter everywhere, and more in sum only before there is noise."""
+
+    def faint(x: Tensor) -> Tensor:
+        """One for the first pixel; a half for each other of a grey picture, and a hundredth of any other."""
+        rest = (0.5 - 0.49 * off_grey(x)) * torch.ones_like(x)
+        rest[:, :, 0, 0] = 1.0
+        return rest
+
+    units = (torch.arange(64) > 0).long()[None]
+    return Case(ask(bright, grey(), units=units), faint(grey()).flatten(1), all_of(1.0, "consistency"), method=faint)
 
 
 @oracle("consistency")

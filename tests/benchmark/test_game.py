@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from heatproof.benchmark import Batch, Game, Gate, Method, Network, Refused, UnknownName, imputers
+from heatproof.benchmark import Batch, Game, Gate, Method, Metric, Network, Refused, UnknownName, imputers
 from heatproof.benchmark.checks import Question, ask
-from heatproof.benchmark.harness import Asked, explain
+from heatproof.benchmark.game import Memory
+from heatproof.benchmark.harness import Asked, explain, score
 
 WEIGHT = torch.tensor([[1.0, 2.0, 4.0, 8.0, 16.0], [3.0, -1.0, 0.5, 0.0, 2.0]], dtype=torch.float64)
 
@@ -176,3 +177,44 @@ def test_every_imputer_is_listed_with_a_line() -> None:
 
 def test_networks_without_masks_have_none() -> None:
     assert Network(predict=lambda x: x).masked == {}
+
+
+def test_what_was_asked_before_is_not_asked_again_and_billed_all_the_same() -> None:
+    def all_but_one(game: Game, attribution: Tensor) -> Tensor:
+        """The mean of what leaving one unit out leaves."""
+        return game.scores(~torch.eye(3, dtype=torch.bool).expand(2, -1, -1)).mean(1) + 0 * attribution.sum(1)
+
+    question, memory = rows(), Memory()
+    made = question.gate.network.module
+    assert made is not None
+    calls: list[int] = []
+    made.register_forward_hook(lambda module, given, answer: calls.append(len(answer)))
+    found = [
+        score(Asked(Metric(all_but_one), {}), question.gate, question.batch, maps, None, memory)
+        for maps in torch.randn(3, 2, 5, dtype=torch.float64)
+    ]
+    assert sum(calls) == 2 * 3
+    assert [cost.forward for _, cost in found] == [2 * 3] * 3
+    assert all(scores["all_but_one"].equal(found[0][0]["all_but_one"]) for scores, _ in found)
+    score(
+        Asked(Metric(all_but_one), {"imputer": "constant"}),
+        question.gate,
+        question.batch,
+        torch.ones(2, 5),
+        None,
+        memory,
+    )
+    assert sum(calls) == 2 * 2 * 3
+
+
+def test_a_memory_forgets_what_is_oldest() -> None:
+    memory, asked = Memory(2), []
+
+    def answer(name: bytes) -> Tensor:
+        asked.append(name)
+        return torch.zeros(1, 1, 2)
+
+    for name in (b"a", b"b", b"a", b"c", b"a", b"b"):
+        memory.recall(name, lambda name=name: answer(name))  # type: ignore[misc]
+    assert asked == [b"a", b"b", b"c", b"b"]
+    assert memory.passes == 2
