@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PYTHONWARNINGS := ignore::DeprecationWarning
 
-.PHONY: demo test test-all lint docs baselines clean
+.PHONY: demo test test-all lint docs peers test-peers baselines clean
 
 demo: $(VENV)/ready  ## install, run the suite `quick`, say where the report is
 	$(BIN)/heatproof run quick
@@ -23,6 +23,17 @@ lint: $(VENV)/dev
 
 docs: $(VENV)/dev  ## write the generated parts of the documentation again
 	$(BIN)/python docs/generate.py
+
+peers: build/peers/ready  ## put the metrics of other libraries through the kit, and write docs/peers.md
+	build/peers/bin/heatproof check metrics --peer quantus --peer captum --peer pytorch_grad_cam --page docs/peers.md
+
+test-peers: build/peers/ready  ## the tests that need other libraries
+	build/peers/bin/python -m pytest -q tests/peers
+
+build/peers/ready: pyproject.toml constraints.txt  # apart from our own environment, which they would change
+	$(PYTHON) -m venv build/peers
+	build/peers/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,peers]'
+	touch $@
 
 baselines: $(VENV)/ready  ## run `quick` anew and store its records as the baselines of `run --method`
 	$(BIN)/heatproof run quick --out build/baselines

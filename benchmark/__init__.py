@@ -3,7 +3,7 @@
 It knows no method, metric, dataset or model by name.
 """
 
-from .capabilities import BlackBox, Differentiable, Layered, WhiteBox
+from .capabilities import BlackBox, Differentiable, GlassBox, Layered, WhiteBox
 from .checks import check_method, check_metric
 from .curves import area, confidence_normalised
 from .data import Batch, Cost, Record, Truth
@@ -50,6 +50,7 @@ __all__ = [
     "Entry",
     "Game",
     "Gate",
+    "GlassBox",
     "Imputer",
     "Layered",
     "Method",

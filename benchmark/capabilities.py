@@ -46,7 +46,7 @@ class Layered(Differentiable, Protocol):
         ...
 
 
-class WhiteBox(Layered, Protocol):
+class WhiteBox(Differentiable, Protocol):
     """A model that can be taken apart."""
 
     @property
@@ -67,7 +67,12 @@ class WhiteBox(Layered, Protocol):
         ...
 
 
-LADDER: tuple[type, ...] = (BlackBox, Differentiable, Layered, WhiteBox)
+class GlassBox(Layered, WhiteBox, Protocol):
+    """A model whose inner layers can be read, and that can be taken apart."""
+
+
+LADDER: tuple[type, ...] = (BlackBox, Differentiable, Layered, WhiteBox, GlassBox)
+"""What a model can answer, from the least to the most; neither of Layered and WhiteBox includes the other."""
 
 
 def members(capability: type) -> frozenset[str]:
@@ -89,7 +94,7 @@ class View:
 
     __slots__ = ("_allowed", "_answers")
 
-    def __init__(self, model: WhiteBox, capability: type) -> None:
+    def __init__(self, model: GlassBox, capability: type) -> None:
         allowed = members(capability)
         self._allowed = capability.__name__
 
@@ -115,7 +120,7 @@ def behind(view: View) -> object:
     return view._answers(_KEY)
 
 
-def _answer(model: WhiteBox, capability: type, name: str) -> object:
+def _answer(model: GlassBox, capability: type, name: str) -> object:
     """Return what a model answers, no more than a capability offers: autograd ends at the scores of a black box."""
     answer = getattr(model, name)
     if name == "score" and capability is BlackBox:

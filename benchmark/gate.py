@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .capabilities import BlackBox, Differentiable, Layered, WhiteBox, require
+from .capabilities import BlackBox, Differentiable, GlassBox, Layered, WhiteBox, require
 from .data import Cost
 from .errors import Refused
 from .network import Network, check_readout, read_logits, read_out
@@ -55,7 +55,7 @@ class Gate:
         """The most that this network can answer."""
         if self.network.module is None:
             return BlackBox
-        return WhiteBox if self.network.layers() else Differentiable
+        return GlassBox if self.network.layers() else WhiteBox
 
     @property
     def module(self) -> nn.Module:

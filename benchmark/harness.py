@@ -158,6 +158,8 @@ def _again(method: Asked | None, gate: Gate, batch: Batch) -> Callable[..., Tens
     ) -> Tensor:
         asked = replace(
             batch,
+            # What can be drawn again are the samples as they are.
+            redraw=batch.redraw if x is None else None,
             x=batch.x if x is None else x,
             target=batch.target if target is None else target,
             baseline=batch.baseline if baseline is None else baseline,

@@ -26,6 +26,6 @@ def tied_share(relevance: Tensor) -> Tensor:
 
 def ranks(values: Tensor) -> Tensor:
     """Return the ranks 1..U of each row (N, U) in ascending order, ties sharing their mean rank."""
-    below = (values[:, None, :] < values[:, :, None]).sum(2)
-    equal = (values[:, None, :] == values[:, :, None]).sum(2)
-    return below + (equal + 1) / 2
+    ordered, values = values.sort(1).values, values.contiguous()
+    below, up_to = (torch.searchsorted(ordered, values, right=right) for right in (False, True))
+    return (below + up_to + 1).double() / 2

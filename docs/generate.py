@@ -1,9 +1,12 @@
 """Write the reference page from the registries: nothing is listed by hand."""
 
+from collections import Counter
 from pathlib import Path
 
-from heatproof.benchmark import Method, Metric, Task, methods, metrics, models, tasks
+from heatproof.benchmark import Imputer, Method, Metric, Task, imputers, methods, metrics, models, tasks
+from heatproof.benchmark.checks import oracles
 
+PROOFS = Counter(oracles[name].metric for name in oracles)
 PAGE = Path(__file__).with_name("reference.md")
 
 
@@ -23,7 +26,11 @@ def _method(part: Method) -> str:
 
 def _metric(part: Metric) -> str:
     arrows = ", ".join(f"{name} {'↑' if better == 'higher' else '↓'}" for name, better in part.directions.items())
-    return _row(f"`{part.name}`", part.summary, arrows, part.reads, part.paper)
+    return _row(f"`{part.name}`", part.summary, arrows, part.reads, str(PROOFS[part.name]), part.paper)
+
+
+def _imputer(part: Imputer) -> str:
+    return _row(f"`{part.name}`", part.summary, part.paper)
 
 
 def _task(part: Task) -> str:
@@ -53,8 +60,16 @@ def page() -> str:
                     "what it computes",
                     "scores",
                     "reads",
+                    "oracles",
                     "paper",
                     rows=[_metric(metrics[name]) for name in metrics],
+                ),
+                "## Imputers",
+                _table(
+                    "imputer",
+                    "what stands in for what is hidden",
+                    "paper",
+                    rows=[_imputer(imputers[name]) for name in imputers],
                 ),
                 "## Tasks",
                 _table(

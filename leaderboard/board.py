@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..benchmark import BlackBox, Differentiable, Layered, WhiteBox
+from ..benchmark import BlackBox, Differentiable, Layered
+from ..benchmark.capabilities import LADDER
 from ..benchmark.results import Results
 from .compare import Comparison, compare
 from .normalise import TaskScores, task_scores
@@ -36,7 +37,7 @@ class Standing:
     def tasks(self, track: str) -> list[str]:
         """Return the admitted tasks that count on a track."""
         cards, wanted = self.results.manifest["tasks"], TRACKS[track]
-        offers = {c.__name__: c for c in (BlackBox, Differentiable, Layered, WhiteBox)}
+        offers = {capability.__name__: capability for capability in LADDER}
         admitted = self.scores.tasks.loc[self.scores.tasks["admitted"], "task"]
         return [name for name in admitted if wanted in offers[cards[name]["capability"]].__mro__]
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from importlib import import_module
 from importlib.metadata import packages_distributions, version
 from types import ModuleType
@@ -55,11 +55,17 @@ class Peer(Metric):
     @property
     def version(self) -> str:
         """The installed version of its library."""
-        return version(packages_distributions()[self.library][0])
+        return _version(self.library)
 
     def __reduce__(self) -> tuple[Callable[[str, str], "Peer"], tuple[str, str]]:
         """Travel between processes by name."""
         return _found, (self.library, self.name)
+
+
+@cache
+def _version(library: str) -> str:
+    """Return the version of an installed package; to find out what it is distributed as takes seconds."""
+    return version(packages_distributions()[library][0])
 
 
 _peers: dict[str, list[Peer]] = defaultdict(list)

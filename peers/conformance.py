@@ -14,7 +14,7 @@ Outcomes = Sequence[tuple[Peer, Sequence[Check]]]
 def peer_checks(peer: Peer) -> list[NamedCheck]:
     """Return what a peer is put through: the contract, and our oracles where it means to compute what ours does."""
     checks = metric_checks(peer, peer.like if peer.same else "")
-    return [("direction", lambda: _direction(peer)), *checks] if peer.declared and peer.same else checks
+    return [("direction", lambda: _direction(peer)), *checks] if peer.declared and peer.of else checks
 
 
 def _direction(peer: Peer) -> Check:

@@ -25,7 +25,8 @@ from .oracles import agrees, holder, oracles_of
 Scores = Mapping[str, Tensor]
 CLOSE = 1e-5
 """How far a score may move by rounding."""
-SCALES = (1e-12, 1e-6, 1e6, 1e12)
+SCALES = (2.0**-40, 2.0**-20, 2.0**20, 2.0**40)
+"""From 1e-12 to 1e12, powers of two: no relevance is rounded."""
 CERTAIN = 5.0
 """Standard errors beyond which a difference is none of chance."""
 
@@ -112,8 +113,25 @@ class Subject:
         """The ordinary maps."""
         return explain(Asked(BLENDED, {}), self.question.gate, self.question.batch)[0]
 
+    @cached_property
+    def differing(self) -> list[str]:
+        """The scores that differ from one time to the next, for the same maps."""
+        with _state.other_luck(1):
+            again = self.scores(self.question)
+        return [name for name, values in again.items() if not values.nan_to_num(7.5).equal(self.known(name))]
+
+    def known(self, name: str) -> Tensor:
+        """Return an ordinary score to compare to the bit."""
+        return self.first[name].nan_to_num(7.5)
+
+    def demand_repeatable(self) -> None:
+        """Refuse to compare what does not even repeat: that is one breach, not many."""
+        if self.differing:
+            raise Refused("its scores do not repeat, so that others cannot be compared with them")
+
     def same(self, scores: Scores, index: list[int], what: str) -> None:
         """Demand that the scores of some samples are, but for rounding, what they are in the ordinary way."""
+        self.demand_repeatable()
         for name, values in scores.items():
             demand(close(values, self.first[name][index]), f"{name} changes with {what}")
 
@@ -133,11 +151,8 @@ def scores(subject: Subject) -> str:
 
 def repeatable(subject: Subject) -> str:
     """The same map has the same score, to the bit, whatever the global random state."""
-    with _state.other_luck(1):
-        again = subject.scores(subject.question)
-    for name, values in again.items():
-        same = torch.equal(values.nan_to_num(7.5), subject.first[name].nan_to_num(7.5))
-        demand(same, f"{name} differs from one time to the next: name a parameter `rng` and draw from it alone")
+    names = ", ".join(subject.differing)
+    demand(not names, f"{names} differs from one time to the next: name a parameter `rng` and draw from it alone")
     return ""
 
 
@@ -197,6 +212,7 @@ def _ordered(name: str, direction: str, goodness: list[float], means: list[float
 
 def scale(subject: Subject) -> str:
     """Scores stay when a map is multiplied by a positive number, or change where that is declared."""
+    subject.demand_repeatable()
     again = {c: subject.scores(subject.question, scale=c) for c in SCALES}
     moved = [f"{name} (by {c:g})" for c, each in again.items() for name in each if not _stays(subject, each, name)]
     if subject.metric.scale_free:
@@ -221,8 +237,11 @@ def ties(subject: Subject) -> str:
 
 
 def _of_constant(subject: Subject, question: Question) -> Scores:
+    """Return the scores of constant maps; the last map of the batch is an ordinary one, and left out."""
     x = question.batch.x
-    return subject.scores_of(question, torch.ones(len(x), element_count(x), dtype=torch.float64))
+    maps = torch.ones(len(x), element_count(x), dtype=torch.float64)
+    maps[-1] = explain(Asked(BLENDED, {}), question.gate, question.batch)[0][-1]
+    return {name: values[:-1] for name, values in subject.scores_of(question, maps).items()}
 
 
 def _no_place(name: str, here: Tensor, there: Tensor) -> None:

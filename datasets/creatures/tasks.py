@@ -169,7 +169,7 @@ def target_contrast(gate: Gate, batch: Batch) -> Truth:
     )
 
 
-@question(headline="effect_correlation", knows={"relevant", "impossible", "effect", "rival", "scene"})
+@question(headline="controlled_synthetic_data_check", knows={"relevant", "impossible", "effect", "rival", "scene"})
 def part_protocols(gate: Gate, batch: Batch) -> Truth:
     """Which of all things in a scene count, when each can really be taken away, alone or with others?"""
     creature, rival = _only(*PARTS), _rival(batch.target)

@@ -4,7 +4,7 @@ import torch
 from scipy.stats import kendalltau, rankdata
 from torch import Tensor
 
-from ..truth._levels import RESOLUTION, levels
+from .._levels import RESOLUTION, levels
 
 
 def pearson(left: Tensor, right: Tensor) -> Tensor:

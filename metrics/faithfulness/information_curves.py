@@ -45,7 +45,7 @@ def information_curves(
     shares, predicted = (probability / probability[:, -1:]).clamp(max=1), (margin > 0).double()
     return {
         "sic": _below(information, shares),
-        "aic": _below(information, predicted.where(predicted[:, -1:] == 1, torch.nan)),
+        "aic": _below(information, predicted),
         "information": information,
         "probability_curve": shares,
         "prediction_curve": predicted,

@@ -39,7 +39,7 @@ def unit_effects(game: Game, units: Tensor, attribution: Tensor, *, tolerance: f
     return {
         "faithfulness_estimate": pearson(relevance, effect),
         "leave_one_out": kendall(relevance, effect),
-        "monotonicity_correlation": spearman(relevance.abs(), effect.square()),
+        "monotonicity_correlation": spearman(relevance.abs(), effect.abs()),
         "non_sensitivity": (_some(relevance, tolerance) != _some(effect, tolerance)).double().mean(1),
     }
 

@@ -2,6 +2,9 @@
 
 from math import exp, nan
 
+import torch
+from torch import Tensor
+
 from ...benchmark.checks import Case, oracle
 from ._maps import Row, any_of, asked_about, blind, every, judged, total
 
@@ -134,6 +137,24 @@ def curves_of_opposing_units_fall_on_the_way() -> Case:
         "highest_confidence_100": [6.0, 8.0],
     }
     return judged(asked_about(total, QUARTERS, 2), [[4.0, 3.0, 2.0, 1.0], QUARTERS], **expected)
+
+
+@oracle("perturbation_curves")
+def curves_are_monotonic_from_the_least_relevant_on() -> Case:
+    """A unit that harms alone, and not beside another: adding it first falls, adding it last does not."""
+    question = asked_about(lambda x: x[:, 0] - x[:, 1] * (1 - x[:, 0]), [1.0, 1.0], 2)
+    return judged(question, [[2.0, 1.0], [1.0, 2.0]], monotonicity=[0.0, 1.0])
+
+
+@oracle("perturbation_curves")
+def curves_among_three_classes_reach_the_prediction_below_one_half() -> Case:
+    """Logits of 1 and 0.9 are beaten by 1.5 with a probability of 0.47: the largest is the prediction."""
+    question = asked_about(_among_three, [1.5, 2.0, 0.25, 0.25], 1, readout="probability")
+    return judged(question, [[4.0, 3.0, 2.0, 1.0]], minimal_insertion=[0.25], minimal_deletion=[0.5])
+
+
+def _among_three(x: Tensor) -> Tensor:
+    return torch.stack([x.sum(1), 0 * x[:, 0] + 1, 0 * x[:, 0] + 0.9], 1)
 
 
 @oracle("perturbation_curves")

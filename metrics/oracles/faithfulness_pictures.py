@@ -160,10 +160,10 @@ def _textured(channels: int, seed: int) -> Tensor:
 
 
 def _sharp(x: Tensor) -> Tensor:
-    """Ask how sharp the upper left corner is: three logits, of which the first needs edges there."""
+    """Ask how sharp the upper left corner is: of three logits the first needs edges there, and wins below one half."""
     corner = x[:, 0, :7, :9]
     edges = (corner.diff(dim=2).abs().mean((1, 2)) + corner.diff(dim=1).abs().mean((1, 2))) * 12
-    return torch.stack([edges, torch.full_like(edges, 3.0), x.mean((1, 2, 3))], 1)
+    return torch.stack([edges, torch.full_like(edges, 3.0), 2 + x.mean((1, 2, 3))], 1)
 
 
 def _revealed(channels: int, seed: int) -> Case:
@@ -194,6 +194,24 @@ def information_of_pictures_of_one_colour_is_undefined() -> Case:
     """Blurring takes nothing away, so there is no way from blurred to whole."""
     x = torch.full((2, 3, 14, 18), 0.25, dtype=torch.float64)
     return judged(ask(_sharp, x), [[1.0] * 252, [0.0] * 252], sic=[nan] * 2, aic=[nan] * 2)
+
+
+@oracle("information_curves")
+def information_of_blocks_overshoots() -> Case:
+    """Large blocks, revealed here and there, are sharper and larger than the whole picture: neither counts twice."""
+    blocks = torch.rand(4, 3, 2, 3, generator=torch.Generator().manual_seed(93), dtype=torch.float64)
+    question = ask(_sharp, blocks.repeat_interleave(7, 2).repeat_interleave(6, 3) * 8)
+    maps = torch.rand(4, 252, generator=torch.Generator().manual_seed(94), dtype=torch.float64)
+    sic, aic = _curves(question, maps)
+    return judged(question, maps.tolist(), sic=sic, aic=aic)
+
+
+@oracle("information_curves")
+def information_that_blurring_adds_is_undefined() -> Case:
+    """Two halves of one colour each are a small file, and their blurred edge is a larger one."""
+    x = torch.zeros(1, 3, 14, 18, dtype=torch.float64)
+    x[..., 9:] = 1
+    return judged(ask(_sharp, x), [[1.0] * 252], sic=[nan], aic=[nan])
 
 
 @oracle("information_curves")

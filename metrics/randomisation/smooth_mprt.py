@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...benchmark import Better, Rng, WhiteBox, metric
-from ..robustness._nearby import reach
+from .._nearby import reach
 from ._layers import cascade
 from ._similarity import spearman
 

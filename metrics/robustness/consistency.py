@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...benchmark import BlackBox, Rng, areas, metric, per_unit
-from ._nearby import near
+from .._nearby import near
 
 
 @metric(better="higher", paper="arXiv:2202.00734", passes=lambda samples: (samples + 1, 0))

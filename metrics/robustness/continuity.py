@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...benchmark import Refused, metric
-from ._nearby import largest, relative_change
+from .._nearby import largest, relative_change
 
 
 @metric(better="lower", paper="arXiv:1706.07979", passes=lambda: (0, 0))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...benchmark import Layered, Rng, metric
-from ._nearby import FLOOR, largest, near, relative_change
+from .._nearby import FLOOR, largest, near, relative_change
 
 
 @metric(better="lower", paper="arXiv:2203.06877", passes=lambda samples: (2 * samples + 2, samples + 1))

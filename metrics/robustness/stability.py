@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...benchmark import Better, BlackBox, Rng, metric
-from ._nearby import FLOOR, coordinates, largest, near, relative_change
+from .._nearby import FLOOR, coordinates, largest, near, relative_change
 
 BETTER: dict[str, Better] = {
     "max_sensitivity": "lower",

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ...benchmark import metric, per_unit, ranks
-from ._levels import levels
+from .._levels import levels
 
 
 @metric(better="higher", paper="arXiv:2308.06248", passes=lambda: (0, 0))

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ...benchmark import Better, Rng, descending, metric, per_unit
-from ._levels import RESOLUTION, levels
+from .._levels import RESOLUTION, levels
 
 BETTER: dict[str, Better] = {
     "feature_agreement": "higher",

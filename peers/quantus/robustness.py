@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...benchmark import BlackBox, WhiteBox
+from ...benchmark import BlackBox, GlassBox
 from ._call import LIBRARY, Outputs, Whole, as_map, ask, explaining, made, quantus_peer, softmax_of
 
 Explain = Callable[..., Tensor]
@@ -115,7 +115,7 @@ def relative_output_stability(
     note=f"Of the network's last spatial layer, as ours. {ELEMENTS} {ONE_SIDED} {NOISE}",
 )
 def relative_representation_stability(
-    model: WhiteBox, x: Tensor, target: Tensor, attribution: Tensor, explain: Explain, *, samples: int = 8
+    model: GlassBox, x: Tensor, target: Tensor, attribution: Tensor, explain: Explain, *, samples: int = 8
 ) -> object:
     """RelativeRepresentationStability of quantus."""
     layer = f"inner.{model.layers()[-1]}"

@@ -14,6 +14,7 @@ from heatproof.benchmark import (
     Cost,
     Differentiable,
     Gate,
+    GlassBox,
     Layered,
     Method,
     Network,
@@ -24,22 +25,14 @@ from heatproof.benchmark import (
 from heatproof.benchmark.capabilities import LADDER, View, includes, members, require
 from heatproof.benchmark.harness import Asked, explain
 
+OUTPUTS = {"score", "logits", "readout"}
+LAYERS, NETWORK = {"layers", "tap"}, {"module", "masked", "randomized", "changed"}
 ANSWERS = {
-    BlackBox: {"score", "logits", "readout"},
-    Differentiable: {"score", "logits", "readout", "gradient"},
-    Layered: {"score", "logits", "readout", "gradient", "layers", "tap"},
-    WhiteBox: {
-        "score",
-        "logits",
-        "readout",
-        "gradient",
-        "layers",
-        "tap",
-        "module",
-        "masked",
-        "randomized",
-        "changed",
-    },
+    BlackBox: OUTPUTS,
+    Differentiable: OUTPUTS | {"gradient"},
+    Layered: OUTPUTS | {"gradient"} | LAYERS,
+    WhiteBox: OUTPUTS | {"gradient"} | NETWORK,
+    GlassBox: OUTPUTS | {"gradient"} | LAYERS | NETWORK,
 }
 FORBIDDEN = {"network", "meter", "metered", "batch_size", "score_and_gradient", "capability", "truth"}
 
@@ -69,7 +62,7 @@ def test_a_view_answers_what_its_capability_does_and_nothing_else(capability: ty
     view = View(gate(), capability)
     for name in ANSWERS[capability]:
         assert getattr(view, name) is not None
-    for name in (ANSWERS[WhiteBox] - ANSWERS[capability]) | FORBIDDEN:
+    for name in (ANSWERS[GlassBox] - ANSWERS[capability]) | FORBIDDEN:
         with pytest.raises(AttributeError, match=f"declares `model: {capability.__name__}`, which has no '{name}'"):
             getattr(view, name)
 
@@ -83,7 +76,7 @@ def test_a_refused_attribute_says_which_annotation_offers_it() -> None:
 
 def test_a_view_answers_like_the_gate() -> None:
     samples, model = batch(), gate()
-    view = View(model, WhiteBox)
+    view = View(model, GlassBox)
     assert torch.equal(view.score(samples.x, samples.target), model.score(samples.x, samples.target))  # type: ignore[operator]
     assert torch.equal(view.gradient(samples.x, samples.target), model.gradient(samples.x, samples.target))  # type: ignore[operator]
     assert view.layers() == ("0",)  # type: ignore[operator]
@@ -111,9 +104,9 @@ def test_an_untrained_copy_is_a_view_too() -> None:
 
 
 def test_the_ladder_includes_downwards() -> None:
-    for i, available in enumerate(LADDER):
-        for j, wanted in enumerate(LADDER):
-            assert includes(available, wanted) == (j <= i)
+    for available in LADDER:
+        for wanted in LADDER:
+            assert includes(available, wanted) == (ANSWERS[wanted] <= ANSWERS[available])
     require(Layered, Differentiable)
     with pytest.raises(Refused, match="needs a WhiteBox model, this one is only Layered"):
         require(Layered, WhiteBox)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from heatproof.benchmark import BlackBox, Cost, Gate, Network, Refused, WhiteBox
+from heatproof.benchmark import BlackBox, Cost, Gate, Network, Refused
 from heatproof.benchmark.network import READOUTS
 
 N, D, K = 9, 6, 4
@@ -309,11 +309,11 @@ def test_what_a_network_cannot_answer_is_refused() -> None:
         box.gradient(x, target)
     with pytest.raises(Refused, match="no module"):
         _ = box.module
-    with pytest.raises(Refused, match="needs a Layered model, this one is only Differentiable"):
+    with pytest.raises(Refused, match="needs a Layered model, this one is only WhiteBox"):
         Gate(Network(mlp())).tap(x, target)
     image, target = samples(2, 5, 5)
     gate = Gate(Network(conv(), layers=lambda: ("0", "2")))
-    assert gate.capability is WhiteBox
+    assert gate.capability is GlassBox
     with pytest.raises(Refused, match="the model has no layer 'layer4'; it has 0, 2"):
         gate.tap(image, target, "layer4")
 

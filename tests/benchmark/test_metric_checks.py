@@ -172,7 +172,7 @@ def test_a_refusal_is_no_breach() -> None:
 
     found = outcome(layered)
     assert found["scores[linear_table]"].skipped
-    assert "needs a Layered model, this one is only Differentiable" in found["scores[linear_table]"].reason
+    assert "needs a Layered model, this one is only WhiteBox" in found["scores[linear_table]"].reason
     assert not found["scores[linear_pictures]"].skipped
     reason = outcome(refusing)["alone[linear_table]"].reason
     assert reason == "only gradient, integrated_gradients, shapley are known"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from heatproof.benchmark import Gate, Network, Refused, WhiteBox, methods, metrics
+from heatproof.benchmark import Gate, GlassBox, Network, Refused, methods, metrics
 from heatproof.benchmark.capabilities import View
 from heatproof.benchmark.checks import Question, ask
 from heatproof.benchmark.checks._questions import pictures, seeded
@@ -55,13 +55,13 @@ def test_methods_that_start_from_a_baseline_find_one_difference(method: str) -> 
     assert (judged("only_difference", method, pictures()) <= 1e-6).all()
 
 
-def offered(question: Question, name: str) -> WhiteBox:
+def offered(question: Question, name: str) -> GlassBox:
     """Return the network that a metric has explained instead of the question's own."""
-    given: list[WhiteBox] = []
+    given: list[GlassBox] = []
 
     def again(
         x: Tensor | None = None,
-        model: WhiteBox | None = None,
+        model: GlassBox | None = None,
         baseline: Tensor | None = None,
         target: Tensor | None = None,
     ) -> Tensor:
@@ -69,7 +69,7 @@ def offered(question: Question, name: str) -> WhiteBox:
             given.append(model)
         return torch.ones(question.batch.units.shape)
 
-    view = View(question.gate, WhiteBox)  # type: ignore[arg-type]
+    view = View(question.gate, GlassBox)  # type: ignore[arg-type]
     batch = question.batch
     words = {"model": view, "x": batch.x, "target": batch.target, "units": batch.units, "baseline": batch.baseline}
     words |= {"explain": again, "attribution": torch.ones(batch.units.shape)}

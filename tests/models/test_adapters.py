@@ -11,7 +11,7 @@ from sklearn.svm import SVC
 from torch import nn
 from torch.nn.functional import interpolate
 
-from heatproof.benchmark import BlackBox, Differentiable, Gate, Network, Refused, WhiteBox
+from heatproof.benchmark import BlackBox, Gate, GlassBox, Network, Refused, WhiteBox
 from heatproof.models._torchvision import timm
 from heatproof.models.adapters import Pixels, adapt, pretrained
 
@@ -137,7 +137,7 @@ def test_the_last_layer_of_a_timm_network_and_its_grid(name):
     gate, x = Gate(adapted), images()
     activation, gradient = gate.tap(x, scores(x))
     assert activation.shape == gradient.shape == (2, *shape)
-    assert gate.capability is WhiteBox
+    assert gate.capability is GlassBox
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -250,8 +250,8 @@ def test_activation_and_gradient_of_a_module_that_can_be_done_by_hand():
 
 def test_without_an_example_a_module_has_gradients_but_no_layers():
     gate = Gate(adapt(Known()))
-    assert gate.capability is Differentiable
-    with pytest.raises(Refused, match="needs a Layered model, this one is only Differentiable"):
+    assert gate.capability is WhiteBox
+    with pytest.raises(Refused, match="needs a Layered model, this one is only WhiteBox"):
         gate.tap(torch.zeros(1, 1, 4, 4), torch.tensor([0]))
 
 

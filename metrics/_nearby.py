@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.linalg import vector_norm
 
-from ...benchmark import Refused, Rng
+from ..benchmark import Refused, Rng
 
 FLOOR = 1e-6
 """The smallest change that another is measured against (Agarwal et al. 2022)."""
