@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-from .capabilities import LADDER
+from .capabilities import LADDER, BlackBox
 from .entries import PACKAGE, Entry, Registry, registries
 
 Role = Literal["entrant", "control", "canary"]
@@ -68,7 +68,7 @@ class Part(Entry):
     def capability(self) -> type | None:
         """What it asks of the model, by the annotation of `model`; None where it asks nothing."""
         if "model" not in self.needs:
-            return None
+            return None if {"game", "scene"}.isdisjoint(self.needs) else BlackBox
         annotation = inspect.signature(self.function, eval_str=True).parameters["model"].annotation
         if annotation not in LADDER:
             names = ", ".join(c.__name__ for c in LADDER)

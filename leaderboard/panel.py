@@ -1,6 +1,6 @@
 """The sensitivity panel: how far rankings depend on the protocol: imputer, readout, sign of the maps, steps."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -9,8 +9,8 @@ import pandas as pd
 from ..benchmark import Refused, metrics, tasks
 from ..benchmark.plan import SPLIT
 from ..benchmark.results import Results
-from ._protocols import Choices, Setting
-from ._rank_agreement import Floats
+from ._protocols import Choices, Protocol, Setting
+from ._rank_agreement import Floats, Ints
 from ._run_maps import explanations, sample_sets, samples_of
 
 Progress: TypeAlias = Callable[[int, int, str], None]
@@ -36,12 +36,13 @@ def panel(
     there is none).
     """
     chosen = choices or Choices()
-    work = [*_work(results, task, samples)]
-    rows: list[dict[str, object]] = []
-    for done, setting in enumerate(work):
-        progress(done, len(work), f"{setting.part.name} on {setting.task.name}")
-        rows += _compared(setting, chosen, draws, seed)
-    progress(len(work), len(work), "done")
+    work = [(setting, [*setting.protocols(chosen)]) for setting in _work(results, task, samples)]
+    total, rows = sum(len(protocols) for _, protocols in work), list[dict[str, object]]()
+    done = 0
+    for setting, protocols in work:
+        for found in _compared(setting, protocols, draws, seed):
+            progress(done := done + 1, total, f"{setting.part.name} on {setting.task.name}")
+            rows += found
     return pd.DataFrame(rows)
 
 
@@ -62,34 +63,38 @@ def _work(results: Results, task: str | None, samples: int) -> Iterator[Setting]
                 yield Setting(asked, truth, maps, part, card["settings"], suite["seed"])
 
 
-def _compared(setting: Setting, choices: Choices, draws: int, seed: int) -> Iterator[dict[str, object]]:
-    """Yield the rows of one metric on one set of samples."""
-    protocols = setting.protocols(choices)
-    own = next(protocols)
-    try:
-        published = setting.values(own)
-    except Refused:
-        return
+def _compared(
+    setting: Setting, protocols: Sequence[Protocol], draws: int, seed: int
+) -> Iterator[list[dict[str, object]]]:
+    """Yield the rows of one metric on one set of samples, protocol by protocol; the first is the suite's own."""
     pick = np.random.default_rng(seed).integers(0, len(setting.batch), (draws, len(setting.batch)))
-    for protocol in [own, *protocols]:
+    published: Mapping[str, Floats] = {}
+    for protocol in protocols:
         place: dict[str, object] = {
             "task": setting.task.name,
             "metric": setting.part.name,
             **{name: getattr(protocol, name) for name in ("imputer", "readout", "sign", "steps")},
-            "published": protocol == own,
+            "published": protocol == protocols[0],
             "methods": len(setting.maps),
             "samples": len(setting.batch),
         }
         try:
             values = setting.values(protocol)
         except Refused as reason:
-            yield {**place, "score": "", "tau": np.nan, "low": np.nan, "high": np.nan, "reason": str(reason)}
+            yield [{**place, "score": "", "tau": np.nan, "low": np.nan, "high": np.nan, "reason": str(reason)}]
             continue
-        for name, found in values.items():
-            tau = kendall(_means(published[name]), _means(found))
-            spread = kendall(_means(published[name][:, pick]), _means(found[:, pick]))
-            low, high = np.nanpercentile(spread, [2.5, 97.5]) if np.isfinite(spread).any() else (np.nan, np.nan)
-            yield {**place, "score": name, "tau": float(tau), "low": low, "high": high, "reason": ""}
+        published = published or values
+        yield [
+            {**place, "score": name, **_tau(published[name], found, pick), "reason": ""}
+            for name, found in values.items()
+        ]
+
+
+def _tau(published: Floats, found: Floats, pick: Ints) -> dict[str, float]:
+    """Return Kendall's tau between the methods' means of values (M, N), and its interval over resampled samples."""
+    spread = kendall(_means(published[:, pick]), _means(found[:, pick]))
+    low, high = np.nanpercentile(spread, [2.5, 97.5]) if np.isfinite(spread).any() else (np.nan, np.nan)
+    return {"tau": float(kendall(_means(published), _means(found))), "low": float(low), "high": float(high)}
 
 
 def _means(values: Floats) -> Floats:

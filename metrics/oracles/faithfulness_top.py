@@ -176,7 +176,7 @@ def road_of_one_colour_fills_in_that_colour() -> Case:
     return judged(question, [[float(place) for place in range(100)]], **expected)
 
 
-EIGHT = [8.0, -7.0, 6.0, 5.0, -4.0, 3.0, 2.0, 1.0]
+EIGHT = [3.0, 8.0, 1.0, -7.0, 2.0, 6.0, 5.0, -4.0]
 SPREADS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
 """The standard deviation of each of eight columns over the pool."""
 
@@ -207,8 +207,8 @@ def gaps_of_other_shares_round_up() -> Case:
 
 @oracle("prediction_gap")
 def gaps_are_zero_where_a_column_never_varies() -> Case:
-    """A column that is the same in the whole pool has no noise: of the top two only the second is moved."""
-    question = _noisy(_moved, [1.0] * 8, 1, [0.0, *SPREADS[1:]])
+    """A column that is the same in the whole pool has no noise: of the top two only one is moved."""
+    question = _noisy(_moved, [1.0] * 8, 1, [1.0, 0.0, *SPREADS[2:]])
     return judged(question, [EIGHT], pgi=[7.0], pgu=[13.0])
 
 
@@ -222,7 +222,8 @@ def gaps_of_equal_units_do_not_depend_on_ties() -> Case:
 @oracle("prediction_gap", tolerance=0.05)
 def gaps_of_a_linear_model_are_those_of_a_half_normal() -> Case:
     """The sum of columns moves by a normal of variance noise² · Σ σ², whose mean magnitude is √(2/π) of its width."""
-    ranked = [8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
-    top, rest = (0.1 * sqrt(2 / pi * sum(s * s for s in part)) for part in (SPREADS[:2], SPREADS[2:]))
+    first = [SPREADS[1], SPREADS[3]]
+    others = [spread for spread in SPREADS if spread not in first]
+    top, rest = (0.1 * sqrt(2 / pi * sum(spread**2 for spread in part)) for part in (first, others))
     question = _noisy(total, [1.0] * 8, 1, SPREADS)
-    return judged(question, [ranked], {"noise": 0.1, "draws": 4000}, pgi=[top], pgu=[rest])
+    return judged(question, [EIGHT], {"noise": 0.1, "draws": 4000}, pgi=[top], pgu=[rest])

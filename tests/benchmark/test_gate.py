@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from heatproof.benchmark import BlackBox, Cost, Gate, Network, Refused
+from heatproof.benchmark import BlackBox, Cost, Gate, GlassBox, Network, Refused
 from heatproof.benchmark.network import READOUTS
 
 N, D, K = 9, 6, 4

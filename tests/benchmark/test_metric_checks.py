@@ -278,7 +278,7 @@ MATES = {"alone", "batch_sizes", "order", "undefined", "not_finite"}
 BREACHES: list[tuple[Callable[..., Tensor], set[str], set[str]]] = [
     (wrong_way, {"truth_first"}, {"truth_first"}),
     (blind, {"truth_first"}, {"truth_first"}),
-    (best_of_batch, {"alone", "batch_sizes"}, MATES),
+    (best_of_batch, {"alone", "batch_sizes"}, MATES | {"ties"}),
     (by_place, {"alone", "batch_sizes", "order"}, MATES),
     (global_luck, {"repeatable", "random_state"}, MATES | {"repeatable", "random_state", "scale"}),
     (numpy_luck, {"repeatable", "random_state"}, MATES | {"repeatable", "random_state", "scale", "ties"}),

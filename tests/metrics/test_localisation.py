@@ -24,7 +24,7 @@ def drawn(rounded: bool, known: float = 0.8) -> tuple[Tensor, Tensor, Tensor]:
 
 @pytest.mark.parametrize("rounded", [False, True])
 @pytest.mark.parametrize(
-    ("name", "theirs"), [("localisation_auc", roc_auc_score), ("auprc", average_precision_score)], ids=lambda p: str(p)
+    ("name", "theirs"), [("localisation_auc", roc_auc_score), ("auprc", average_precision_score)], ids=["auc", "auprc"]
 )
 def test_is_scikit_learns(name: str, theirs: object, rounded: bool) -> None:
     maps, truth, impossible = drawn(rounded)
