@@ -145,10 +145,10 @@ def _summed(score_name: object, change: str, group: pd.DataFrame) -> dict[str, o
     }
 
 
-def not_served(table: pd.DataFrame) -> Sequence[str]:
-    """Return, in one line for each, which imputers could not serve which tasks, and why."""
+def not_served(table: pd.DataFrame) -> list[str]:
+    """Return, in one line for each, which imputers could not serve how many tasks, and the first reason."""
     lost = table[table["reason"] != ""]
     return [
-        f"{imputer}: {reason} ({group['task'].nunique()} tasks)"
-        for (imputer, reason), group in lost.groupby(["imputer", "reason"], sort=False)
+        f"{imputer}: {group['reason'].iloc[0]} ({group['task'].nunique()} tasks)"
+        for imputer, group in lost.groupby("imputer", sort=False)
     ]

@@ -39,6 +39,8 @@ class Peer(Metric):
     """Whether its definition is ours, after what the note says was done: then our oracles hold for it, too."""
     declared: Better | None = None
     """The direction of better that the library itself declares; None: it declares none."""
+    means: Better | None = None
+    """The direction in which its values really get better, where that is known and it is not our score."""
     note: str = ""
     """How the definitions differ, and what was done to ask the same question."""
 
@@ -102,7 +104,7 @@ def peer(
     of: str = "",
     like: str = "",
     same: bool = True,
-    better: Better = "higher",
+    better: Better | None = None,
     declared: Better | None = None,
     reads: Reads = "signed",
     scale_free: bool = True,
@@ -110,7 +112,7 @@ def peer(
 ) -> Callable[[Callable[..., object]], Scored]:
     """Register an adapter: a function in our words that returns their values, one per sample.
 
-    The direction that the library declares counts; `better` is what it means where it declares none.
+    The direction that the library declares counts; `better` is the true one, and counts where it declares none.
     """
 
     def register(function: Callable[..., object]) -> Scored:
@@ -118,7 +120,7 @@ def peer(
         scored = _scored(function, name)
         entry = Peer(
             scored,
-            better={name: declared or better},
+            better={name: declared or better or "higher"},
             reads=reads,
             scale_free=scale_free,
             theirs=theirs,
@@ -126,6 +128,7 @@ def peer(
             like=name,
             same=same and bool(of),
             declared=declared,
+            means=better,
             note=note,
         )
         _peers[entry.library].append(entry)

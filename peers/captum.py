@@ -22,8 +22,9 @@ HIDES = (
     theirs="captum.infidelity",
     of="subset_correlations",
     like="infidelity",
+    same=False,
     better="lower",
-    note=f"normalize=True. {HIDES}",
+    note=f"normalize=True. {HIDES} Its best factor may be negative, which makes a map as good as its opposite.",
 )
 def infidelity(
     model: BlackBox,

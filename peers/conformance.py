@@ -1,9 +1,10 @@
 """The kit, put to the metrics of other libraries, and the page that says what came out."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from ..benchmark import UnknownName
+from ..benchmark import Better, UnknownName
 from ..benchmark.checks import Check, NamedCheck, metric_checks
 from ..benchmark.checks.oracles import holder
 from ._adapter import Peer
@@ -14,14 +15,14 @@ Outcomes = Sequence[tuple[Peer, Sequence[Check]]]
 def peer_checks(peer: Peer) -> list[NamedCheck]:
     """Return what a peer is put through: the contract, and our oracles where it means to compute what ours does."""
     checks = metric_checks(peer, peer.like if peer.same else "")
-    return [("direction", lambda: _direction(peer)), *checks] if peer.declared and peer.of else checks
+    true = holder(peer.like).directions[peer.like] if peer.same else peer.means
+    return [("direction", lambda: _direction(peer, true)), *checks] if peer.declared and true else checks
 
 
-def _direction(peer: Peer) -> Check:
+def _direction(peer: Peer, true: Better) -> Check:
     """The direction of better that the library declares is the one in which its values get better."""
-    ours = holder(peer.like).directions[peer.like]
-    said = f"it declares that {peer.declared} is better; {ours} is"
-    return Check("direction", peer.declared == ours, "" if peer.declared == ours else said)
+    said = f"it declares that {peer.declared} is better; {true} is"
+    return Check("direction", peer.declared == true, "" if peer.declared == true else said)
 
 
 def page(found: Outcomes) -> str:
@@ -55,6 +56,10 @@ def _library(found: Outcomes) -> str:
     return "\n\n".join([title, summary, "\n".join([*COLUMNS, *rows]), "Notes:", "\n".join(notes)])
 
 
+MOST = 4
+"""So many different failures are shown."""
+
+
 def _row(peer: Peer, checks: Sequence[Check]) -> str:
     skipped = sum(check.skipped for check in checks)
     failed = [check for check in checks if not check.passed]
@@ -64,9 +69,14 @@ def _row(peer: Peer, checks: Sequence[Check]) -> str:
 
 
 def _failures(failed: Sequence[Check]) -> str:
-    """Name each failed check once, with the first of its reasons."""
-    first = {check.name.partition("[")[0]: check.reason for check in reversed(failed)}
-    return "; ".join(f"*{name}*: {_short(reason)}" for name, reason in reversed(first.items()))
+    """Name the failed checks, those that break in the same way together, each with the first of its reasons."""
+    groups: dict[str, tuple[dict[str, None], str]] = {}
+    for check in failed:
+        names, _ = groups.setdefault(re.sub(r"[\d.]+", "", check.reason), ({}, _short(check.reason)))
+        names[check.name.partition("[")[0]] = None
+    said = [f"*{', '.join(names)}*: {reason}" for names, reason in groups.values()]
+    more = [f"and {len(said) - MOST} more"] if len(said) > MOST else []
+    return "; ".join(said[:MOST] + more)
 
 
 def _short(reason: str, length: int = 110) -> str:

@@ -248,3 +248,39 @@ def test_a_broken_method_fails_its_check(heatproof: Command) -> None:
 def test_training_something_without_weights(heatproof: Command) -> None:
     one_line(heatproof("train", "breast_cancer_boosting"), "no weights to train")
     one_line(heatproof("train", "creatures_vitt"), "creatures_vit")
+
+
+def test_metrics_are_checked_with_their_oracles(heatproof: Command) -> None:
+    said = heatproof("check", "metrics", "relevance_mass", "--json")
+    assert said.status == 0
+    names = {check["name"] for check in json.loads(said.out)["relevance_mass"]}
+    assert {"batch_sizes[linear_pictures]", "relevance_mass_of_a_constant_map_is_the_share_of_the_truth"} <= names
+
+
+def test_peers_that_are_not_there_or_unknown(heatproof: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_line(heatproof("check", "metrics", "--peer", "quantos"), "unknown peer 'quantos'")
+    one_line(heatproof("check", "methods", "--peer", "captum"), "check metrics")
+    one_line(heatproof("check", "metrics", "--peer", "captum", "Infidelty"), "captum has no 'Infidelty'")
+
+
+def test_a_peer_is_measured_and_its_page_written(heatproof: Command) -> None:
+    said = heatproof("check", "metrics", "--peer", "captum", "captum.infidelity", "--page", "peers.md")
+    assert said.status == 0
+    page = Path("peers.md").read_text(encoding="utf-8")
+    assert "## captum" in page
+    assert page.count("| `captum.infidelity` |") == 2
+    assert "normalize=True" in page
+
+
+def test_rankings_under_other_protocols(heatproof: Command) -> None:
+    heatproof("run", "tiny.toml")
+    said = heatproof("panel", "runs/tiny", "--imputers", "marginal", "--samples", "3")
+    assert said.status == 0
+    assert "imputer marginal" in said.out
+    header = Path("runs/tiny/panel.csv").read_text(encoding="utf-8").partition("\n")[0]
+    assert {"tau", "low", "high", "imputer", "readout", "sign", "steps"} <= set(header.split(","))
+    one_line(heatproof("panel", "runs/tiny", "--readouts", "chance"), "readout 'chance' is unknown")
+
+
+def test_imputers_are_listed(heatproof: Command) -> None:
+    assert "noisy_linear" in heatproof("list", "imputers").out

@@ -29,10 +29,10 @@ def comprehensiveness(game: Game, units: Tensor, attribution: Tensor, rng: Rng) 
     """Comprehensiveness, sufficiency and log-odds: what is lost without the most relevant units, and with them alone.
 
     - `comprehensiveness`: f(x) - f(x without the top units), `sufficiency`: f(x) - f(the top units alone), averaged
-      over the top 1, 5, 10, 20 and 50 % (DeYoung et al. 2020, section 4); few units make some of these the same
+      over the top 1, 5, 10, 20 and 50 % (DeYoung et al. 2020); few units make some of these the same
       cut, which then counts as often.
     - `log_odds`: the change of the target's log-odds when the top 20 % are hidden, whatever the task reads (Shrikumar
-      et al. 2017, section 4.1, where the log-odds are between two classes).
+      et al. 2017, where the log-odds are between two classes).
 
     The budget counts units, so they go by their relevance, not by relevance per area.
     """

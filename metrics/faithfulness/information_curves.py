@@ -25,7 +25,7 @@ def information_curves(
     """SIC and AIC: how little information the model needs when the most relevant pixels come into focus first.
 
     The areas under curves from the blurred picture to the whole one, over its information: the compressed size, as a
-    share of the way between the two, at least what it was before (Kapishnikov et al. 2019, section 5). It is a
+    share of the way between the two, at least what it was before (Kapishnikov et al. 2019). It is a
     proxy that depends on the codec: lossless WebP, or PNG where Pillow has none. The blur is that of the imputer, and
     so wide a share of the shorter side. Ordinates are taken as they are, not their running maximum.
 

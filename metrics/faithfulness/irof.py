@@ -14,7 +14,7 @@ def irof(game: Game, x: Tensor, attribution: Tensor, rng: Rng, *, segments: int 
     """IROF: the area over the curve of f(x without superpixels) / f(x), in the order of their mean relevance.
 
     Each picture is cut into about so many SLIC superpixels of its own, whatever the task's units are (Rieger and
-    Hansen 2020, section 3). Unlike there the abscissa is the exact share of the removed area. 1 is a score that is gone
+    Hansen 2020). Unlike there the abscissa is the exact share of the removed area. 1 is a score that is gone
     at once; NaN where f(x) is not positive.
     """
     if x.ndim != 4:

@@ -24,7 +24,7 @@ def sensitivity_n(
 ) -> dict[str, Tensor]:
     """How well the relevance in n units correlates with what hiding the n does, on average over several n.
 
-    Pearson's correlation over random subsets of each size, within one sample (Ancona et al. 2018, section 4): 1 for all
+    Pearson's correlation over random subsets of each size, within one sample (Ancona et al. 2018): 1 for all
     n is what additivity would be. A size at which the sums of relevance, or the falls of the score, are all the same
     is left out; NaN where all are. The curve over the share of hidden units is kept beside the score, NaN there.
     """

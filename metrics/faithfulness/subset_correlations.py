@@ -20,7 +20,7 @@ def subset_correlations(
     Subsets hold the share `size` of the units; where there are no more than `subsets`, each is asked about once.
 
     - `faithfulness_correlation`: Pearson's, of the relevance in a subset and the fall of the score when it is hidden
-      (Bhatt et al. 2020, eq. 3); `mu_fidelity`: Spearman's (Fel et al. 2022). In [-1, 1]; NaN where the sums of
+      (Bhatt et al. 2020); `mu_fidelity`: Spearman's (Xplique, Fel et al. 2022). In [-1, 1]; NaN where the sums of
       relevance are all the same, or the score falls by the same for all subsets.
     - `infidelity`: the mean squared error of the relevance in a subset as a forecast of that fall, after scaling the
       map as best (Yeh et al. 2019); in squared units of the score. Hiding is their perturbation I = x - baseline, and

@@ -25,12 +25,12 @@ def unit_effects(game: Game, units: Tensor, attribution: Tensor, *, tolerance: f
 
     - `faithfulness_estimate`: Pearson's correlation of relevance and effect (Alvarez-Melis and Jaakkola 2018).
     - `leave_one_out`: Kendall's tau-b of relevance and effect (Jain and Wallace 2019).
-    - `monotonicity_correlation`: Spearman's correlation of the magnitude of relevance and the squared effect (Nguyen
-      and Martínez 2020, metric 2.3); the imputer's one stand-in takes the place of their expectation over draws. It
-      reads magnitudes, where the two above read signs.
+    - `monotonicity_correlation`: Spearman's correlation of the magnitudes of relevance and effect, which rank as the
+      squares of Nguyen and Martínez (2020) do; the imputer's one stand-in takes the place of their expectation over
+      draws. It reads magnitudes, where the two above read signs.
     - `non_sensitivity`: the share of units that have either relevance or an effect, but not both (Nguyen and Martínez
-      2020, metric 2.2, as a share); what is at most `tolerance` of the largest of its map, or of the sample's effects,
-      counts as none.
+      2020, as a share); what is at most `tolerance` of the largest of its map, or of the sample's effects, counts as
+      none.
 
     The correlations are in [-1, 1]; NaN where relevance, or effect, is the same for all units.
     """

@@ -47,6 +47,13 @@ def effect_cosine_of_a_constant_map() -> Case:
 
 
 @oracle("effect_correlation")
+def effect_correlation_of_ties_takes_their_mean_ranks() -> Case:
+    """Ranks 1.5 1.5 4 4 4 6 with ranks 1 to 6: the covariance is 15, the squares are 15 and 17.5."""
+    effect = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    return effects(effect, [[0.0, 0.0, 5.0, 5.0, 5.0, 9.0]], effect_correlation=[sqrt(15 / 17.5)])
+
+
+@oracle("effect_correlation")
 def effect_correlation_sees_the_order_alone() -> Case:
     """Any growing function of the effects has 1, any falling one -1, at any size and offset."""
     grown = [value**3 + 7 for value in FIVE]

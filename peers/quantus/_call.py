@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...benchmark import (
+    Better,
     BlackBox,
     Network,
     Refused,
@@ -37,6 +38,7 @@ def quantus_peer(
     of: str = "",
     like: str = "",
     same: bool = True,
+    better: Better | None = None,
     reads: Reads = "signed",
     scale_free: bool = True,
     note: str = "",
@@ -48,6 +50,7 @@ def quantus_peer(
         of=of,
         like=like,
         same=same,
+        better=better,
         declared=declared,
         reads=reads,
         scale_free=scale_free,

@@ -142,6 +142,7 @@ def continuity(model: BlackBox, x: Tensor, target: Tensor, attribution: Tensor, 
     of="consistency",
     like="consistency",
     same=False,
+    better="higher",
     note="It compares samples of a batch by the signs of their first five pixels, magnitudes taken before.",
 )
 def consistency(model: BlackBox, x: Tensor, target: Tensor, attribution: Tensor) -> object:

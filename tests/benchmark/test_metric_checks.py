@@ -19,11 +19,12 @@ from heatproof.benchmark import (
     at_elements,
     descending,
     impute,
+    like_input,
     per_unit,
     spread,
     unit_count,
 )
-from heatproof.benchmark.checks import Check, check_metric, metric_checks
+from heatproof.benchmark.checks import Check, check_metric, metric_checks, oracles
 from heatproof.benchmark.checks._linear import METRIC_QUESTIONS, NOISY, TRUTHFUL, TURNED
 from heatproof.benchmark.harness import Asked, explain
 
@@ -332,3 +333,34 @@ def test_a_map_is_spread_evenly_in_noise() -> None:
     maps, _ = explain(Asked(NOISY, {}), question.gate, question.batch)
     units = question.batch.units
     torch.testing.assert_close(maps, spread(per_unit(maps, units), units))
+
+
+def average_drop(model: BlackBox, x: Tensor, target: Tensor, baseline: Tensor, attribution: Tensor) -> Tensor:
+    """The fall of the score relative to itself when the input is shaded by the map."""
+    positive = attribution.clamp(min=0)
+    shade = like_input(positive / positive.amax(1, keepdim=True), x).to(x.dtype)
+    before, after = model.score(x, target), model.score(baseline + shade * (x - baseline), target)
+    fall = (before - after).clamp(min=0) / before.where(before > 0, torch.nan)
+    return fall.where(positive.amax(1) > 0, torch.nan)
+
+
+def test_anybodys_metric_is_put_to_the_proof_of_the_score_that_it_is_like() -> None:
+    def per_batch(model: BlackBox, x: Tensor, target: Tensor, baseline: Tensor, attribution: Tensor) -> Tensor:
+        """The same, relative to the largest of the batch."""
+        scaled = attribution / attribution.clamp(min=0).amax()
+        shade = like_input(scaled.clamp(min=0), x).to(x.dtype)
+        before, after = model.score(x, target), model.score(baseline + shade * (x - baseline), target)
+        return (before - after).clamp(min=0) / before
+
+    right, wrong = (check_metric(function, like="average_drop") for function in (average_drop, per_batch))
+    names = {check.name for check in right}
+    assert len(names) > 28
+    assert all(check.passed for check in right)
+    broken = {check.name for check in wrong if not check.passed}
+    assert "alone[linear_table]" in broken
+    assert broken & {oracle for oracle in oracles if oracles[oracle].metric == "average_drop"}
+
+
+def test_a_score_that_no_metric_gives_is_one_line() -> None:
+    with pytest.raises(ValueError, match="no registered metric gives a score 'delation'; there are "):
+        check_metric(average_drop, like="delation")
