@@ -20,7 +20,7 @@ def _table(*head: str, rows: list[str]) -> str:
 
 def _method(part: Method) -> str:
     needs = part.capability.__name__ if part.capability else "nothing"
-    settings = ", ".join(f"{name}={value!r}" for name, value in part.settings.items())
+    settings = ", ".join(f"{name}={value!r}" for name, value in part.settings.items() if value != "")
     return _row(f"`{part.name}`", part.summary, part.role, needs, settings, part.paper)
 
 
