@@ -13,6 +13,7 @@ from ._protocols import Choices, Protocol, Setting
 from ._rank_agreement import Floats, Ints
 from ._run_maps import explanations, sample_sets, samples_of
 
+VARIED = ("imputer", "sign", "steps", "readout")
 Progress: TypeAlias = Callable[[int, int, str], None]
 
 
@@ -81,6 +82,10 @@ def _compared(
         try:
             values = setting.values(protocol)
         except Refused as reason:
+            if not published:
+                # The metric cannot be served here under any protocol.
+                yield from ([] for _ in protocols)
+                return
             yield [{**place, "score": "", "tau": np.nan, "low": np.nan, "high": np.nan, "reason": str(reason)}]
             continue
         published = published or values
@@ -117,29 +122,29 @@ def kendall(left: Floats, right: Floats) -> Floats:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the median and the lowest tau over tasks for each score, when one choice changes, and when any may."""
-    own = table[table["published"]].set_index(["task", "metric", "score"])
-    rows = []
+    """Return how far rankings move when one choice changes and the others stay, and when any may.
+
+    A row per (score, change): score, change (imputer, readout, sign, steps, any), median and lowest tau over tasks and
+    choices, choice and where (those of the lowest), rankings (how many there are).
+    """
     known = table[(table["score"] != "") & ~table["published"]]
+    own = table[table["published"]].set_index(["task", "metric", "score"])
     base = own.reindex(pd.MultiIndex.from_frame(known[["task", "metric", "score"]]))
-    what = ["imputer", "readout", "sign", "steps"]
-    differs = pd.DataFrame({name: known[name].to_numpy() != base[name].to_numpy() for name in what}, index=known.index)
-    for name in what:
-        alone = known[differs[name] & (differs.sum(axis=1) == 1)]
-        for (score_name, choice), group in alone.groupby(["score", name], sort=False):
-            rows.append(_summed(score_name, f"{name} {choice}", group))
-    for score_name, group in known.groupby("score", sort=False):
-        rows.append(_summed(score_name, "any of all", group))
-    return pd.DataFrame(rows)
+    differs = pd.DataFrame({name: known[name].to_numpy() != base[name].to_numpy() for name in VARIED}, known.index)
+    changes = {name: differs[name] & (differs.sum(axis=1) == 1) for name in VARIED} | {"any": differs.any(axis=1)}
+    return pd.DataFrame(
+        {"score": score, "change": change, **_summed(group, VARIED if change == "any" else (change,))}
+        for change, where in changes.items()
+        for score, group in known[where].groupby("score", sort=False)
+    )
 
 
-def _summed(score_name: object, change: str, group: pd.DataFrame) -> dict[str, object]:
+def _summed(group: pd.DataFrame, names: Sequence[str]) -> dict[str, object]:
     known = group.dropna(subset="tau").sort_values("tau", kind="stable")
     return {
-        "score": score_name,
-        "change": change,
         "median": known["tau"].median(),
         "lowest": known["tau"].min(),
+        "choice": "".join(" ".join(map(str, row)) for row in known[[*names]].head(1).to_numpy()),
         "where": "".join(known["task"].head(1)),
         "rankings": len(known),
     }

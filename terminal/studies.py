@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 from rich.console import RenderableType
@@ -135,23 +136,26 @@ def check_data(found: Mapping[str, Sequence[Check]]) -> Data:
 
 def panel(found: pd.DataFrame, summed: pd.DataFrame, lost: Sequence[str]) -> Iterator[RenderableType]:
     """Show how far rankings move when one choice of the protocol changes, and when all may."""
-    table = table_of(
-        "Kendall's tau to the published ranking", "score", "choice", "median", "lowest", "rankings", "where"
-    )
-    before = ""
-    for _, row in summed.iterrows():
-        name = str(row["score"])
-        numbers = _number(row["median"]), _number(row["lowest"]), str(row["rankings"])
-        table.add_row(Text("" if name == before else name), str(row["change"]), *numbers, str(row["where"]))
-        before = name
+    changes = [*summed["change"].unique()]
+    table = table_of("Kendall's tau to the published ranking: median, lowest", "score", *changes)
+    for score, rows in summed.groupby("score", sort=False):
+        cells = rows.set_index("change").reindex(changes)
+        table.add_row(Text(str(score)), *(_moved(row) for _, row in cells.iterrows()))
     yield table
     yield Text(
         f"over {found['task'].nunique()} sets of samples, {found['methods'].max()} methods, "
-        f"{found['samples'].max()} samples: median and lowest over the tasks when that choice alone changes, and over "
-        "all protocols at once",
+        f"{found['samples'].max()} samples: when that choice alone changes, with the choice of the lowest; any: over "
+        "all protocols",
         style="dim",
     )
     yield from (Text(f"not served: {line}", style="yellow") for line in lost)
+
+
+def _moved(row: "pd.Series[Any]") -> Text:
+    if pd.isna(row["median"]):
+        return Text("–")
+    choice = f" {row['choice']}" if row.name != "any" and row["lowest"] < 1 else ""
+    return Text.assemble(_number(row["median"]), (f", {_number(row['lowest'])}{choice}", "dim"))
 
 
 def panel_data(found: pd.DataFrame) -> list[Data]:

@@ -113,15 +113,20 @@ def test_an_imputer_that_cannot_serve_is_said_once(found: pd.DataFrame) -> None:
     assert line.endswith("(3 tasks)")
 
 
-def test_the_summary_has_the_lowest_over_the_tasks(found: pd.DataFrame) -> None:
-    line = summary(found).set_index(["score", "change"]).loc[("insertion", "sign magnitude")]
+def test_the_summary_has_the_lowest_over_tasks_and_choices(found: pd.DataFrame) -> None:
+    table = summary(found).set_index(["score", "change"])
     own = found[(found["score"] == "insertion") & found["published"]].set_index("task")
-    alone = found[(found["score"] == "insertion") & (found["sign"] == "magnitude")]
+    alone = found[(found["score"] == "insertion") & ~found["published"]]
     for name in ("imputer", "readout", "steps"):
         alone = alone[alone[name].to_numpy() == own.loc[alone["task"], name].to_numpy()]
-    assert line["rankings"] == alone["tau"].notna().sum()
+    line = table.loc[("insertion", "sign")]
+    assert line["rankings"] == alone["tau"].notna().sum() > 0
     assert line["lowest"] == alone["tau"].min()
     assert line["median"] == alone["tau"].median()
+    lowest = alone[alone["tau"] == line["lowest"]]
+    assert (line["choice"], line["where"]) in set(zip(lowest["sign"], lowest["task"], strict=True))
+    rest = found[(found["score"] == "insertion") & ~found["published"]]["tau"].dropna()
+    assert table.loc[("insertion", "any"), "rankings"] == len(rest)
 
 
 def test_unknown_words_are_one_line(results: Results) -> None:
