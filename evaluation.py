@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from .benchmark import Batch, Gate, Refused, Truth, column_units, element_count, grid_units, imputers
+from .benchmark import Batch, Gate, Refused, Truth, column_units, element_count, grid_units, imputers, read_out
 from .benchmark import metrics as known_metrics
 from .benchmark.game import Memory
 from .benchmark.harness import Asked, score
@@ -53,6 +53,8 @@ def evaluate(
     others = None if pool is None else torch.as_tensor(pool)
     batch = replace(_batch(x, target, truth, units, baseline, ids), imputer=imputer, pool=others)
     gate = Gate(adapt(model), readout)
+    # What is wrong with all targets is said at once; what goes wrong in one metric is that metric's.
+    read_out(gate.logits(batch.x[:1]).expand(len(batch), -1), batch.target, readout)
     memory = Memory()
     frames = [
         _scored(name, asked, gate, batch, elements, seed, memory)
@@ -131,8 +133,9 @@ def _scored(
     place = {"method": name, "metric": asked}
     try:
         scores, _ = score(Asked(metric, metric.settings, seed), gate, batch, attribution, None, memory)
-    except Refused as refusal:
-        return pd.DataFrame([{**place, "score": asked, "sample": "", "value": float("nan"), "reason": str(refusal)}])
+    except Exception as error:  # noqa: BLE001 - a cell is attempted here
+        reason = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
+        return pd.DataFrame([{**place, "score": asked, "sample": "", "value": float("nan"), "reason": reason}])
     return pd.concat(
         pd.DataFrame({**place, "score": key, "sample": batch.ids, "value": values.double().numpy(), "reason": ""})
         for key, values in scores.items()

@@ -50,7 +50,8 @@ COLUMNS = ("| theirs | our score | passed | failed | not put | what fails |", f"
 def _library(found: Outcomes) -> str:
     rows = [_row(peer, checks) for peer, checks in found]
     notes = [f"- `{peer.theirs}`: {peer.note}" for peer, _ in found if peer.note]
-    clean = sum(all(check.passed for check in checks) for _, checks in found)
+    put = [[check.passed for check in checks if not check.skipped] for _, checks in found]
+    clean = sum(bool(passed) and all(passed) for passed in put)
     title = f"## {found[0][0].library} {found[0][0].version}"
     summary = f"{clean} of {len(found)} metrics pass every check put to them."
     return "\n\n".join([title, summary, "\n".join([*COLUMNS, *rows]), "Notes:", "\n".join(notes)])

@@ -1,11 +1,11 @@
 """How long metrics of ours and of quantus take for the same maps of the same model, metric by metric and together.
 
-Run as `python tests/speed/against_quantus.py [REPEATS] [NAME]…` where quantus is installed. One process, one thread;
-ours and theirs take turns, so that whatever else the machine does falls on both; seconds are those of the processor.
-Both ask through the same gate, with the settings that the peers have, and in their own largest batches. What explains
-again does so with `gradient`. Prints a Markdown table: ours gives all scores of a metric from the same passes, and is
-counted once for them below it. Metrics with another definition than ours have other amounts of work; those that ask the
-same are summed on their own.
+Run as `python tests/speed/against_quantus.py [REPEATS] [MAPS] [NAME]…` where quantus is installed. One process, one
+thread; ours and theirs take turns, so that whatever else the machine does falls on both; seconds are those of the
+processor. Both ask through the same gate, with the settings that the peers have, and in their own largest batches. What
+explains again does so with `gradient`. Prints a Markdown table: ours gives all scores of a metric from the same passes,
+and is counted once for them below it; passes that are the same for all maps are made once. Metrics with another
+definition than ours have other amounts of work; those that ask the same are summed on their own.
 """
 
 import os
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from heatproof.benchmark import Batch, Gate, Metric, Refused, Truth, grid_units, methods, metrics, models
+from heatproof.benchmark.game import Memory
 from heatproof.benchmark.harness import Asked, explain, score
 from heatproof.benchmark.memory import keep_memory
 from heatproof.peers import Peer, find
@@ -52,11 +53,14 @@ def question() -> tuple[Gate, Batch]:
     return gate, Batch(tuple(map(str, range(SAMPLES))), x, target, units, torch.zeros_like(x), truth)
 
 
-def timed(part: Metric, gate: Gate, batch: Batch, maps: Tensor) -> Work:
-    """Return what a metric takes for maps, once."""
-    start = time.process_time()
+def timed(part: Metric, gate: Gate, batch: Batch, maps: Sequence[Tensor]) -> Work:
+    """Return what a metric takes for several maps of the same pictures."""
+    # What theirs asks never goes through a game, so that nothing of it is remembered.
+    memory, start, passes = Memory(), time.process_time(), 0
     try:
-        passes = score(Asked(part, {}), gate, batch, maps, EXPLAINED)[1].forward
+        for each in maps:
+            passes += score(Asked(part, {}), gate, batch, each, EXPLAINED, memory)[1].forward
+        passes -= memory.passes
     except Exception as error:  # noqa: BLE001 - whatever a peer breaks with goes into the table
         said = str(error).partition("\n")[0]
         return Work(error=said if isinstance(error, Refused) else f"{type(error).__name__}: {said}")
@@ -68,14 +72,16 @@ def typical(rounds: Sequence[Work]) -> Work:
     return Work(median(each.seconds for each in rounds), rounds[0].passes, rounds[0].error)
 
 
-def measured(peers: Sequence[Peer], repeats: int) -> Iterator[tuple[Peer, Work, Work]]:
+def measured(peers: Sequence[Peer], repeats: int, count: int) -> Iterator[tuple[Peer, Work, Work]]:
     """Yield each peer with what ours and theirs take, in turns."""
     gate, batch = question()
-    maps = explain(EXPLAINED, gate, batch)[0]
+    noise = torch.Generator().manual_seed(3)
+    first = explain(EXPLAINED, gate, batch)[0]
+    maps = [first, *(torch.randn(first.shape, generator=noise, dtype=torch.float64) for _ in range(count - 1))]
     for peer in peers:
         works: tuple[Metric, Metric] = metrics[peer.of], peer
         for part in works:
-            timed(part, gate, batch, maps)
+            timed(part, gate, batch, maps[:1])
         rounds = [[timed(part, gate, batch, maps) for part in works] for _ in range(repeats)]
         ours, theirs = (typical(column) for column in zip(*rounds, strict=True))
         yield peer, ours, theirs
@@ -105,7 +111,7 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def main(repeats: int, names: Sequence[str]) -> None:
+def main(repeats: int, maps: int, names: Sequence[str]) -> None:
     """Measure, and write the table."""
     keep_memory()
     torch.set_num_threads(1)
@@ -115,14 +121,16 @@ def main(repeats: int, names: Sequence[str]) -> None:
     found = []
     for line in COLUMNS:
         say(line)
-    for each in measured(chosen, repeats):
+    for each in measured(chosen, repeats, maps):
         found.append(each)
         say(row(*each))
     say(total([each for each in found if each[0].same], "that ask the same"))
     say(total(found, "that work"))
     where = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-    say(f"\n{SAMPLES} pictures of {SIDE} x {SIDE}, creatures_resnet, one thread, median of {repeats} rounds; {where}")
+    what = f"{maps} maps of {SAMPLES} pictures of {SIDE} x {SIDE}, creatures_resnet"
+    say(f"\n{what}, one thread, median of {repeats} rounds; {where}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3, sys.argv[2:])
+    numbers, chosen = [int(word) for word in sys.argv[1:3]], sys.argv[3:]
+    main(*(numbers + [3, 4][len(numbers) :]), chosen)
