@@ -34,4 +34,6 @@ def test_ray_gives_the_same_records(tmp_path: Path) -> None:
             theirs.metric,
             theirs.ids,
         )
-        assert all(torch.equal(mine.scores[name], theirs.scores[name]) for name in mine.scores)
+        assert all(
+            torch.equal(mine.scores[name].nan_to_num(7.5), theirs.scores[name].nan_to_num(7.5)) for name in mine.scores
+        )

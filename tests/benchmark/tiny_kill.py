@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from heatproof.benchmark import methods, metrics, registry, tasks
+from heatproof.benchmark import import_file, methods, metrics, tasks
 from heatproof.benchmark.run import run
 from heatproof.benchmark.suite import read_suite
 
@@ -28,7 +28,7 @@ def start(folder: Path) -> int:
 def main(folder: Path, times: int) -> None:
     """Run once to the end, for the time that it takes, and then be cut short at random moments of it."""
     torch.set_num_threads(1)
-    registry.import_file(HERE / "tiny_parts.py")
+    import_file(HERE / "tiny_parts.py")
     for parts in (methods, metrics, tasks):
         parts.load()
     began = time.perf_counter()
