@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heatproof.benchmark import registry
+from heatproof.benchmark import import_file
 from heatproof.benchmark.plan import plan
 from heatproof.benchmark.run import run
 from heatproof.benchmark.store import Store
@@ -46,7 +46,7 @@ def _maps(store: Store, key: str) -> object:
 def test_killed_runs_end_like_those_that_were_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINY_SLEEP", "0.01")
     subprocess.run([sys.executable, HERE / "tiny_kill.py", tmp_path, str(TIMES)], check=True)
-    registry.import_file(HERE / "tiny_parts.py")
+    import_file(HERE / "tiny_parts.py")
     suite = read_suite(HERE / "tiny.toml")
     cells = plan(suite)
     kinds = {cell.key for cell in cells}, {cell.explanation for cell in cells}
