@@ -102,7 +102,7 @@ def score(
     own, memory = gate.metered(), memory or Memory()
     start, known = time.perf_counter(), memory.passes
     finite = attribution.isfinite().all(1)
-    given = attribution.where(finite[:, None], 0.0)
+    given = attribution.double().where(finite[:, None], 0.0)
     room = gate.room(batch.x)
     parts = [
         _score_some(metric, own, batch[i : i + room], given[i : i + room], method, memory)

@@ -178,6 +178,24 @@ def order(subject: Subject) -> str:
     return ""
 
 
+def dtype(subject: Subject) -> str:
+    """A map in single precision has the score that it has in double precision."""
+    found = subject.scores_of(subject.question, subject.ordinary.float())
+    subject.same(found, list(range(len(subject.question.batch))), "the precision that the map is handed over in")
+    return ""
+
+
+def device(subject: Subject) -> str:
+    """A network on an accelerator gives the scores that it gives on the processor."""
+    if not torch.cuda.is_available():
+        raise Refused("there is no accelerator here")
+    question = subject.make()
+    question.gate.module.to("cuda")
+    moved = question.sized(question.gate.batch_size)
+    subject.same(subject.scores(moved), list(range(len(question.batch))), "the device")
+    return ""
+
+
 def truth_first(subject: Subject) -> str:
     """The truth scores better than noise, and noise better than the truth's opposite, on average over the samples.
 
@@ -308,6 +326,8 @@ CHECKS: dict[str, Callable[[Subject], str]] = {
         alone,
         batch_sizes,
         order,
+        dtype,
+        device,
         truth_first,
         scale,
         ties,
