@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...benchmark.registry import TRUTH_WORDS, metrics
 from ...benchmark.results import Results
+from .._run_maps import sample_sets
 from ..board import Standing
 from ..ranking import Board
 
@@ -128,10 +129,7 @@ class Findings:
     @cached_property
     def sample_sets(self) -> tuple[tuple[str, ...], ...]:
         """The tasks, those together that ask about the same samples of the same network."""
-        groups: dict[str, list[str]] = {}
-        for name, card in self.results.manifest["tasks"].items():
-            groups.setdefault(card["preview"], []).append(name)
-        return tuple(tuple(group) for group in groups.values())
+        return tuple(sample_sets(self.results, None))
 
     def values(self, metric: str, score: str) -> dict[tuple[str, str], dict[str, Any]]:
         """The rows of `means` of one score, by (method, task)."""
