@@ -23,6 +23,8 @@ CLOSE = 1e-5
 """How far a map may move by rounding, relative to its largest value."""
 SAME_RANK = 1e-6
 """Units closer than this, relative to the largest value, may change places."""
+BUDGET = 40
+"""What a method with a budget may spend here unless it is told otherwise: the contract holds for any."""
 
 
 def check_method(function: Callable[..., Any] | Method | str, **settings: object) -> list[Check]:
@@ -33,7 +35,7 @@ def check_method(function: Callable[..., Any] | Method | str, **settings: object
 def method_checks(function: Callable[..., Any] | Method | str, **settings: object) -> list[NamedCheck]:
     """Return the contract of a method as checks that have not been run yet, on every network that it can explain."""
     method = as_method(function)
-    chosen = method.with_defaults(settings)
+    chosen = method.with_defaults({**economical(method), **settings})
     subjects = {name: Subject(method, chosen, make) for name, make in METHOD_QUESTIONS.items()}
     single = [
         named(f"{name}[{where}]", partial(check, subject))
@@ -41,6 +43,11 @@ def method_checks(function: Callable[..., Any] | Method | str, **settings: objec
         for name, check in CHECKS.items()
     ]
     return [*single, named("seed", partial(seed, list(subjects.values())))]
+
+
+def economical(method: Method) -> dict[str, int]:
+    """Return the settings with which a method costs little."""
+    return {"budget": BUDGET} if "budget" in method.settings else {}
 
 
 def as_method(function: Callable[..., Any] | Method | str) -> Method:

@@ -5,7 +5,8 @@ from math import comb
 import torch
 from torch import Tensor
 
-from ...benchmark import Refused, Rng
+from ...benchmark import Rng
+from .._budget import demand
 
 
 def evaluations(units: int, budget: int) -> int:
@@ -23,8 +24,7 @@ def coalitions(rng: Rng, units: int, budget: int) -> tuple[Tensor, Tensor]:
         every = torch.arange(1, 2**units - 1)[:, None] >> torch.arange(units) & 1
         kernel = [1 / (comb(units, size) * size * (units - size)) for size in every.sum(1).tolist()]
         return every.bool().expand(len(rng), -1, -1), torch.tensor(kernel, dtype=torch.float64)
-    if budget < 4:
-        raise Refused(f"a budget of {budget} passes is too small: kernel_shap needs at least 4")
+    demand(budget, 4, "kernel_shap")
     drawn = (budget - 2) // 2
     sizes = torch.arange(1, units, dtype=torch.float64)
     chance = (1 / (sizes * (units - sizes))).cumsum(0)

@@ -14,10 +14,10 @@ from heatproof.benchmark.harness import Asked, explain
 Ask = Callable[..., Question]
 
 
-def found(question: Question, steps: int) -> Tensor:
+def found(question: Question, budget: int) -> Tensor:
     batch = question.batch
     function = methods["integrated_gradients"].function
-    attribution: Tensor = function(question.gate, batch.x, batch.target, batch.baseline, steps=steps)
+    attribution: Tensor = function(question.gate, batch.x, batch.target, batch.baseline, budget=budget)
     return attribution
 
 
@@ -36,12 +36,12 @@ def test_equals_a_fine_riemann_sum(smooth: Ask, readout: str) -> None:
     torch.testing.assert_close(found(question, 32), path(question, middles, [1 / count] * count), rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5, 32])
-def test_equals_gauss_legendre_points_by_hand(smooth: Ask, steps: int) -> None:
+@pytest.mark.parametrize("budget", [1, 2, 5, 32])
+def test_equals_gauss_legendre_points_by_hand(smooth: Ask, budget: int) -> None:
     question = smooth()
-    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    nodes, weights = np.polynomial.legendre.leggauss(budget)
     expected = path(question, list((1 + nodes) / 2), list(weights / 2))
-    torch.testing.assert_close(found(question, steps), expected, rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(found(question, budget), expected, rtol=1e-6, atol=1e-9)
 
 
 def test_is_complete_on_a_smooth_network(smooth: Ask) -> None:
@@ -53,7 +53,7 @@ def test_is_complete_on_a_smooth_network(smooth: Ask) -> None:
 
 def test_is_complete_to_a_thousandth_on_a_network_with_kinks() -> None:
     question = pictures()
-    maps, _ = explain(Asked(methods["integrated_gradients"], {"steps": 256}), question.gate, question.batch)
+    maps, _ = explain(Asked(methods["integrated_gradients"], {"budget": 256}), question.gate, question.batch)
     batch = question.batch
     change = question.gate.score(batch.x, batch.target) - question.gate.score(batch.baseline, batch.target)
     assert ((maps.sum(1) - change).abs() <= 1e-3 * maps.abs().sum(1)).all()
@@ -68,8 +68,8 @@ def test_one_step_is_exact_on_a_linear_model(smooth: Ask) -> None:
     torch.testing.assert_close(found(question, 1), expected, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("steps", [1, 7, 32])
-def test_bills_a_pass_forward_and_back_per_step(smooth: Ask, steps: int) -> None:
+@pytest.mark.parametrize("budget", [1, 7, 32])
+def test_bills_a_pass_forward_and_back_per_step(smooth: Ask, budget: int) -> None:
     question = smooth()
-    cost = explain(Asked(methods["integrated_gradients"], {"steps": steps}), question.gate, question.batch)[1]
-    assert (cost.forward, cost.backward) == (4 * steps, 4 * steps)
+    cost = explain(Asked(methods["integrated_gradients"], {"budget": budget}), question.gate, question.batch)[1]
+    assert (cost.forward, cost.backward) == (4 * budget, 4 * budget)

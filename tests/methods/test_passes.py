@@ -9,11 +9,8 @@ from torch import Tensor
 
 from heatproof.benchmark import Batch, Cost, Refused, grid_units, methods, per_unit, unit_count
 from heatproof.benchmark.checks._questions import Question, _any_truth, pictures
+from heatproof.benchmark.checks.method_checks import economical
 from heatproof.benchmark.harness import Asked, explain
-
-SMALL = {"budget": 24, "steps": 6}
-"""Settings that say how much a method may spend, small enough for a test."""
-
 
 @cache
 def nine_pictures() -> Question:
@@ -27,20 +24,15 @@ def nine_pictures() -> Question:
 def explained(name: str, batch_size: int) -> tuple[Tensor, Cost]:
     question = nine_pictures().sized(batch_size)
     try:
-        return explain(_asked(name), question.gate, question.batch)
+        return explain(Asked(methods[name], economical(methods[name])), question.gate, question.batch)
     except Refused as no:
         pytest.skip(str(no))
-
-
-def _asked(name: str) -> Asked:
-    part = methods[name]
-    return Asked(part, {setting: SMALL[setting] for setting in part.settings if setting in SMALL})
 
 
 @pytest.mark.parametrize("name", methods)
 def test_bill_is_the_closed_form_and_the_batch_size_changes_nothing(name: str) -> None:
     maps, _ = explained(name, 64)
-    asked, units = _asked(name), nine_pictures().batch.units
+    asked, units = Asked(methods[name], economical(methods[name])), nine_pictures().batch.units
     passes = asked.part.passes_of(asked.settings, unit_count(units))
     assert passes is not None, f"{name} does not say what it costs: give @method(passes=...)"
     for size in (1, 7, 64):
