@@ -68,9 +68,9 @@ class Neighbourhood:
 
     draw: Draw
     kind: Kind
-    through: tuple[float, ...] = ()
-    points: Callable[[int, int], int] = lambda _, draws: draws
-    spans: bool = True
+    through: tuple[float, ...]
+    points: Callable[[int, int], int]
+    spans: bool
 
     def ends(self, bias: bool) -> tuple[float, ...]:
         """Return where squared error is exact: without a bias of its own, the surrogate meets the model here."""
@@ -103,6 +103,9 @@ def neighbourhood(
     """
 
     def register(draw: Draw) -> Draw:
+        holder = NEIGHBOURHOODS.get(draw.__name__)
+        if holder is not None and holder.draw.__module__ != draw.__module__:
+            raise ValueError(f"neighbourhood {draw.__name__!r} is already defined: choose another name")
         NEIGHBOURHOODS[draw.__name__] = Neighbourhood(draw, kind, through, points, spans)
         return draw
 
@@ -149,7 +152,7 @@ def shapley(asked: Asked) -> Iterator[Points]:
 
 @neighbourhood("units", through=(1.0,), points=lambda units, _: units)
 def one_hot(asked: Asked) -> Iterator[Points]:
-    """Occlusion: each unit hidden once."""
+    """Occlusion, unit by unit: each is hidden once."""
     demand(asked.draws + 1, asked.size + 1, "one_hot")
     yield ~torch.eye(asked.size, dtype=torch.bool).expand(len(asked.rng), -1, -1), torch.ones(asked.size)
 
@@ -192,6 +195,4 @@ def reach(x: Tensor) -> Tensor:
 def demand_noise(noise: float) -> None:
     """Refuse points that are all the sample itself."""
     if noise == 0:
-        raise Refused(
-            "without noise all points are the sample itself, and squared error learns nothing: give noise > 0"
-        )
+        raise Refused("without noise all points are the sample itself: squared error needs noise > 0")

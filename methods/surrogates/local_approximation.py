@@ -35,7 +35,7 @@ def local_approximation(
 
     Han, Srinivas and Lakkaraju 2022: every choice is an explainer, and eight of them have a name.
 
-    - `squared` error: `bernoulli` (LIME without its ridge; `width`), `shapley` (KernelSHAP), `one_hot` (occlusion),
+    - `squared` error: `bernoulli` (LIME without its ridge; `width`), `shapley` (KernelSHAP), `one_hot` (leave_one_out),
       `gaussian` (C-LIME; `noise`). Without a `bias` of its own, the surrogate meets the model at the input.
     - `gradient_matching`: `gaussian` (SmoothGrad; the gradient where `noise` is 0) and `scaling` between the baseline
       and the input (integrated gradients; input times gradient where `low` is 1 and the baseline 0).
