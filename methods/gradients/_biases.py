@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -43,19 +44,29 @@ class _Tapped(nn.Module):
 @contextmanager
 def _tapped(module: nn.Module, sheet: Tensor) -> Iterator[None]:
     """Tap the output of every layer with a bias."""
-
-    def tap(layer: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+    hooks = []
+    for layer in module.modules():
         bias = bias_of(layer)
-        if bias is None or isinstance(layer, nn.Linear):
-            return output if bias is None else _tap(output, sheet, bias, False)
-        return _tap(output, sheet, bias.reshape(-1, *[1] * (output.ndim - 2)), output.ndim == 4)
-
-    hooks = [layer.register_forward_hook(tap) for layer in module.modules()]
+        if bias is not None:
+            tap = partial(_tap_layer, sheet=sheet, bias=bias, linear=isinstance(layer, nn.Linear))
+            within = next(layer.children(), None)
+            # A batch norm with parts, as timm has them, hands its sum on to them.
+            hooks.append(
+                layer.register_forward_hook(lambda _, __, output, tap=tap: tap(output))
+                if within is None
+                else within.register_forward_pre_hook(lambda _, given, tap=tap: (tap(given[0]), *given[1:]))
+            )
     try:
         yield
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _tap_layer(output: Tensor, *, sheet: Tensor, bias: Tensor, linear: bool) -> Tensor:
+    """Tap a layer's output; the features of a linear layer come last, and have no place."""
+    across = bias if linear else bias.reshape(-1, *[1] * (output.ndim - 2))
+    return _tap(output, sheet, across, output.ndim == 4 and not linear)
 
 
 def bias_of(layer: nn.Module) -> Tensor | None:
