@@ -38,6 +38,7 @@ from .units import (
     like_input,
     per_unit,
     spread,
+    superpixel_units,
     unit_count,
 )
 
@@ -96,6 +97,7 @@ __all__ = [
     "sources",
     "spread",
     "streams",
+    "superpixel_units",
     "task",
     "tasks",
     "tied_share",

@@ -45,6 +45,14 @@ class Layered(Differentiable, Protocol):
         """Return a layer's activation and the target score's gradient there, both (N, C, h, w); the last by default."""
         ...
 
+    def attention(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the attention maps and the score's gradient there, both (N, L, heads, T, T), the first block first."""
+        ...
+
+    def places(self, tokens: Tensor) -> Tensor:
+        """Return what is known per token (N, T) where the tokens' patches are, (N, 1, h, w)."""
+        ...
+
 
 class WhiteBox(Differentiable, Protocol):
     """A model that can be taken apart."""
@@ -60,6 +68,10 @@ class WhiteBox(Differentiable, Protocol):
 
     def randomized(self, seed: int, names: Collection[str] | None = None) -> "WhiteBox":
         """Return a copy with every parameter, or those of these names, drawn anew, as if it had never been trained."""
+        ...
+
+    def inside(self, x: Tensor, layer: str) -> "tuple[WhiteBox, Tensor]":
+        """Return the model behind a layer, and its input: the layer's activation (N, C, h, w), tokens as (N, C, T)."""
         ...
 
     def changed(self, change: Callable[[Network], Network], readout: str = "") -> "WhiteBox":
@@ -127,7 +139,13 @@ def _answer(model: GlassBox, capability: type, name: str) -> object:
         return lambda x, target: answer(x.detach(), target)
     if name in ("randomized", "changed"):
         return lambda *asked, **also: View(answer(*asked, **also), capability)
+    if name == "inside":
+        return lambda *asked: _viewed(*answer(*asked))
     return answer
+
+
+def _viewed(model: GlassBox, activation: Tensor) -> tuple[View, Tensor]:
+    return View(model, WhiteBox), activation
 
 
 def require(available: type, wanted: type) -> None:

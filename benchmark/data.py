@@ -65,7 +65,10 @@ class Batch:
     target: Tensor
     """(N,) int64: the output that the question is about."""
     units: Tensor
-    """(N, E) int64: the unit 0..U-1 that each element (a pixel, a column, a token) belongs to; -1: never hidden."""
+    """(N, E) int64: the unit 0..U-1 that each element (a pixel, a column, a token) belongs to; -1: never hidden.
+
+    Samples may differ in U, as pictures do in their superpixels.
+    """
     baseline: Tensor
     """Like x: what "absent" means here."""
     truth: Truth | None = None
@@ -103,7 +106,9 @@ class Batch:
         return self._cut(index, self.ids[index])
 
     def picked(self, index: Sequence[int]) -> "Batch":
-        """Return some of the samples, in this order."""
+        """Return some of the samples, in this order; neighbours as a view."""
+        if index and list(index) == list(range(index[0], index[0] + len(index))):
+            return self[index[0] : index[0] + len(index)]
         return self._cut(torch.tensor(index, dtype=torch.int64), tuple(self.ids[i] for i in index))
 
     def _cut(self, index: Tensor | slice, ids: tuple[str, ...]) -> "Batch":
@@ -113,13 +118,12 @@ class Batch:
 
 
 def _check_units(units: Tensor, elements: int) -> None:
-    """Refuse labels that do not cover the inputs, or of which a sample lacks one."""
+    """Refuse labels that do not cover the inputs, or of which a sample lacks one below its largest."""
     if units.ndim != 2 or units.shape[1] != elements:
         raise ValueError(f"batch.units has shape {tuple(units.shape)}, the inputs have {elements} elements each")
-    if int(units.amax(1).amin()) != int(units.max()):
-        raise ValueError("batch.units has samples of different numbers of units: results would depend on batch mates")
-    sizes = areas(units)
-    if int(units.min()) < -1 or not sizes.numel() or int(sizes.min()) == 0:
+    sizes, largest = areas(units), units.amax(1)
+    absent = (sizes == 0) & (torch.arange(sizes.shape[1], device=units.device) <= largest[:, None])
+    if int(units.min()) < -1 or int(largest.min()) < 0 or bool(absent.any()):
         raise ValueError(
             "batch.units has a unit without elements, or none at all: number them 0..U-1 in every sample, "
             "and mark with -1 what is never to be hidden"

@@ -11,7 +11,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from pkgutil import walk_packages
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from .errors import UnknownName
 
@@ -38,6 +38,10 @@ class Entry:
     def summary(self) -> str:
         """The first line of the docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def spelt(self, words: str) -> Self:
+        """Return the variant with the settings in `words`; what is no part has none."""
+        raise ValueError(f"{self.name} has no settings: {words!r} cannot be given")
 
     def __reduce__(self) -> tuple[Callable[[str, str], "Entry"], tuple[str, str]]:
         """Travel between processes by name."""
@@ -89,6 +93,9 @@ class Registry(Generic[EntryT]):
 
     def __getitem__(self, name: str) -> EntryT:
         self.load()
+        name, variant, words = name.partition("[")
+        if variant and name in self._parts:
+            return self._parts[name].spelt(words.removesuffix("]"))
         if name not in self._parts:
             close = get_close_matches(name, self._parts, n=3, cutoff=0.5)
             advice = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(sorted(self._parts))}"

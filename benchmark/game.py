@@ -158,7 +158,7 @@ class Game:
             "redraw": lambda: _redraw(batch, tuple(ids)),
             "rng": lambda: streams(ids, self.seed, self.batch.imputer),
         }
-        filled: Tensor = self._part.function(*(offers[word]() for word in self._part.needs))
+        filled: Tensor = self._part.function(*(offers[word]() for word in self._part.needs), **dict(self._part.given))
         return filled
 
 

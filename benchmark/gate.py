@@ -9,14 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from .attention import Attentions
 from .capabilities import BlackBox, Differentiable, GlassBox, Layered, WhiteBox, require
 from .data import Cost
 from .errors import Refused
+from .layers import captured, layer_of
 from .network import Network, check_readout, read_logits, read_out
 
 NUMBERS = 1 << 20
 SMALLEST = 64
 """A pass holds about so many numbers, and at least so many inputs."""
+
+BYPASSED = 1e-3
+"""How far the logits may move, relative to the largest, when only what a layer gives is left of the input."""
 
 Work = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 
@@ -121,12 +126,56 @@ class Gate:
         require(self.capability, Layered)
         check_target(x, target)
         names = self.layers()
-        name = names[-1] if layer is None else layer
-        if name not in dict(self.module.named_modules()):
-            raise Refused(f"the model has no layer {name!r}; it has {', '.join(names)}")
-        inner = self.module.get_submodule(name)
+        inner = layer_of(self.module, names[-1] if layer is None else layer, names)
         activation, gradient = self._run(lambda part, t: self._pull(part, t, inner), x, target)
         return activation, gradient
+
+    def attention(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the attention maps and the score's gradient there, both (N, L, heads, T, T), the first block first."""
+        require(self.capability, Layered)
+        check_target(x, target)
+        maps, gradients = self._run(self._attend, x, target)
+        return maps, gradients
+
+    def places(self, tokens: Tensor) -> Tensor:
+        """Return what is known per token (N, T) where the tokens' patches are, (N, 1, h, w)."""
+        return self.network.grid(tokens[:, :, None])
+
+    def _attend(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            with Attentions() as seen:
+                logits = self._forward(x.detach().requires_grad_())
+            if not seen.maps or any(part.shape != (len(x), *seen.maps[0].shape[1:]) for part in seen.maps):
+                raise Refused("the model has no attention of all tokens to all others, (N, heads, T, T) in every block")
+            self.meter.backward += len(x)
+            gradients = torch.autograd.grad(read_out(logits, target, self.readout).sum(), seen.maps)
+        return torch.stack(seen.maps, 1).detach(), torch.stack(gradients, 1)
+
+    def inside(self, x: Tensor, layer: str) -> tuple["Gate", Tensor]:
+        """Return the model behind a layer, and its input: the layer's activation (N, C, h, w), tokens as (N, C, T).
+
+        Two passes: one for the activation, one to see that the score depends on nothing else; a layer that something
+        bypasses is refused. Both gates share one bill.
+        """
+        inner = layer_of(self.module, layer, self.layers())
+        logits, given = self._run(lambda part, _: self._seen(part, inner), x, x)
+        anything = self.network.preprocess(self._moved(torch.zeros_like(x[:1])))
+        rest = self.changed(lambda network: network.rest(layer, anything, last=self._channels_last(given)))
+        activation = given.movedim(-1, 1) if self._channels_last(given) else given
+        gap = (rest.logits(activation) - logits).abs().amax(1)
+        if bool((gap > BYPASSED * logits.abs().amax(1).clamp(min=1)).any()):
+            raise Refused(f"not all of the score passes through {layer!r}: choose a layer that nothing bypasses")
+        return rest, activation
+
+    def _channels_last(self, activation: Tensor) -> bool:
+        return activation.ndim == 3 or not self.network.grid(activation[:1]).equal(activation[:1])
+
+    def _seen(self, x: Tensor, inner: nn.Module) -> tuple[Tensor, Tensor]:
+        with captured(inner) as outputs:
+            logits = self._forward(x)
+        if len(outputs) != 1:
+            raise Refused(f"the layer is passed {len(outputs)} times: choose one that is passed once")
+        return logits, outputs[0]
 
     def _forward(self, x: Tensor, how: str = "", kept: Tensor | None = None) -> Tensor:
         self.meter.forward += len(x)
@@ -140,7 +189,7 @@ class Gate:
                 score = read_out(self._forward(leaf), target, self.readout)
                 value, point = score, leaf
             else:
-                with _captured(inner) as outputs:
+                with captured(inner) as outputs:
                     score = read_out(self._forward(leaf), target, self.readout)
                 value = point = outputs[-1]
             self.meter.backward += len(x)
@@ -196,26 +245,6 @@ def check_target(x: Tensor, target: Tensor) -> None:
             f"target has shape {tuple(target.shape)} and type {target.dtype}; "
             f"expected one int64 class index per sample, shape ({len(x)},)"
         )
-
-
-@contextmanager
-def _captured(module: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect the outputs of a module."""
-    outputs: list[Tensor] = []
-
-    def keep(_module: nn.Module, _inputs: object, output: object) -> object:
-        kept = output[0] if isinstance(output, tuple) else output
-        if not isinstance(kept, Tensor):
-            raise Refused(f"the layer returns a {type(output).__name__}, not an activation")
-        outputs.append(kept)
-        # What follows works on a copy, for it may change its input in place.
-        return (kept.clone(), *output[1:]) if isinstance(output, tuple) else kept.clone()
-
-    handle = module.register_forward_hook(keep)
-    try:
-        yield outputs
-    finally:
-        handle.remove()
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """One explanation, one score: the harness hands a part what it names, and does not trust what it gives back."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from resource import RUSAGE_SELF, getrusage
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate, pad
 
 from .capabilities import BlackBox, View, WhiteBox, behind, includes
 from .data import Batch, Cost
@@ -16,8 +17,8 @@ from .gate import Gate
 from .network import check_readout
 from .question import KNOWN_AS
 from .randomness import streams
-from .registry import GAME_SETTINGS, Imputer, Method, Metric, imputers
-from .units import at_elements, to_elements
+from .registry import Imputer, Method, Metric, imputers
+from .units import at_elements, column_units, to_elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Asked:
 
     def call(self, offers: Mapping[str, Callable[[], object]]) -> object:
         """Return the part's answer to what it names; its game has taken the settings that are the game's."""
-        own = {name: value for name, value in self.settings.items() if name not in GAME_SETTINGS}
+        told = {**dict(self.part.given), **self.settings}
+        own = {name: value for name, value in told.items() if name in self.part.own}
         return self.part.function(*(offers[word]() for word in self.part.needs), **own)
 
 
@@ -56,9 +58,23 @@ def explain(method: Asked, gate: Gate, batch: Batch) -> tuple[Tensor, Cost]:
     """Return a method's attributions per element (N, E) and what they cost; rounded to float32, as they are stored."""
     own = gate.metered()
     start = time.perf_counter()
-    room = gate.room(batch.x)
-    maps = [_explain_some(method, own, batch[i : i + room]) for i in range(0, len(batch), room)]
-    return torch.cat(maps), _bill(own, start)
+    portions = _portions(batch, gate.room(batch.x))
+    maps = [_explain_some(method, own, batch.picked(portion)) for portion in portions]
+    return _together(maps, portions), _bill(own, start)
+
+
+def _portions(batch: Batch, room: int) -> list[list[int]]:
+    """Cut a batch into samples that are done together: all have equally many units, so none depends on its mates."""
+    counts = batch.units.amax(1)
+    alike = [(counts == count).nonzero()[:, 0] for count in torch.unique(counts)]
+    return [part.tolist() for group in alike for part in group.split(room)]
+
+
+def _together(parts: Sequence[Tensor], portions: Sequence[Sequence[int]]) -> Tensor:
+    """Join what belongs to portions of the samples in the samples' order; shorter curves end in NaN."""
+    wide = max(part.shape[-1] for part in parts)
+    same = [pad(part, (0, wide - part.shape[1]), value=torch.nan) if part.ndim == 2 else part for part in parts]
+    return torch.cat(same)[torch.tensor([place for portion in portions for place in portion]).argsort()]
 
 
 def _explain_some(method: Asked, gate: Gate, batch: Batch) -> Tensor:
@@ -66,6 +82,8 @@ def _explain_some(method: Asked, gate: Gate, batch: Batch) -> Tensor:
     wanted = part.capability
     if wanted is not None and not includes(gate.capability, wanted):
         raise Refused(f"needs a {wanted.__name__} model, this one is only {gate.capability.__name__}")
+    if "layer" in part.common and (layer := method.told("layer")):
+        return _explain_inside(method, gate, batch, layer)
     offers: dict[str, Callable[[], object]] = {
         "model": lambda: View(gate, wanted),  # type: ignore[arg-type]
         "game": lambda: _game(method, gate, batch),
@@ -83,6 +101,22 @@ def _explain_some(method: Asked, gate: Gate, batch: Batch) -> Tensor:
             f"{part.name} returned a {type(answer).__name__}; expected a tensor shaped like x or like units"
         )
     return to_elements(answer.detach().to(batch.x.device), batch.x, batch.units).float().double()
+
+
+def _explain_inside(method: Asked, gate: Gate, batch: Batch, layer: str) -> Tensor:
+    """Return a method's maps of what a layer gives, with nothing (zero) for a baseline, brought to the input's size.
+
+    Its places are the units (Rao, Böhle and Schiele 2022, ML-Att).
+    """
+    rest, activation = gate.inside(batch.x, layer)
+    own = replace(method, settings={**dict(method.part.given), **method.settings, "layer": ""})
+    if activation.ndim < 3 or batch.x.ndim != 4:
+        raise Refused(f"the layer {layer!r} keeps no places of a picture: choose one that does")
+    places = column_units(activation[:, 0].flatten(1))
+    inner = Batch(batch.ids, activation, batch.target, places, torch.zeros_like(activation), imputer="baseline")
+    values = _explain_some(own, rest, inner).reshape(len(batch), 1, *activation.shape[2:])
+    coarse = rest.network.grid(values.expand(-1, activation.shape[1], *activation.shape[2:]))[:, :1]
+    return interpolate(coarse, batch.x.shape[2:], mode="bilinear").flatten(1)
 
 
 def score(
@@ -103,13 +137,10 @@ def score(
     start, known = time.perf_counter(), memory.passes
     finite = attribution.isfinite().all(1)
     given = attribution.double().where(finite[:, None], 0.0)
-    room = gate.room(batch.x)
-    parts = [
-        _score_some(metric, own, batch[i : i + room], given[i : i + room], method, memory)
-        for i in range(0, len(batch), room)
-    ]
+    portions = _portions(batch, gate.room(batch.x))
+    parts = [_score_some(metric, own, batch.picked(portion), given[portion], method, memory) for portion in portions]
     own.meter.forward += memory.passes - known
-    scores = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    scores = {name: _together([part[name] for part in parts], portions) for name in parts[0]}
     return {name: _undefined(values, ~finite) for name, values in scores.items()}, _bill(own, start)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
+from .layers import Rest
 from .randomness import seed_of
 
 
@@ -48,6 +49,13 @@ class Network:
             raise ValueError("the network has neither a module nor a predict function")
         # A copy, for a network may work in place on its input.
         return read_logits(self.module(self.preprocess(x.clone())))
+
+    def rest(self, layer: str, given: Tensor, last: bool) -> "Network":
+        """Return what follows a layer: a network of the layer's activation, channels second; see `Gate.inside`."""
+        if self.module is None:
+            raise ValueError("a model without a module has no layers")
+        rest = Rest(self.module, layer, given, last)
+        return Network(rest, grid=lambda activation: self.grid(rest.raw(activation)))
 
     def randomized(self, seed: int, names: Collection[str] | None = None) -> "Network":
         """Return a copy with every parameter, or those of these `names`, drawn anew; the global random state stays.

@@ -39,10 +39,11 @@ class Cell:
 
 def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 0) -> tuple[Cell, ...]:
     """Turn a suite, and `extra` methods beside its own, into cells; unknown names and misspelt settings are errors."""
-    chosen = {name: methods[name] for name in suite.methods} | {method.name: method for method in extra}
+    entered = [method for name in suite.methods for method in _swept(suite, methods[name])]
+    chosen = {method.name: method for method in (*entered, *extra)}
     scorers = [metrics[name] for name in suite.metrics]
     questions = [tasks[name] for name in suite.tasks]
-    known = {*chosen, *suite.metrics}
+    known = {method.base for method in chosen.values()} | {metric.base for metric in scorers}
     for name in suite.settings:
         if name not in known:
             raise ValueError(f"suite {suite.title} has settings for {name!r}, which is not among its parts")
@@ -55,8 +56,16 @@ def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 0) -> tup
     )
 
 
+def _swept(suite: Suite, method: Method) -> list[Method]:
+    """Return a method, or its variants where the suite sweeps a setting that it has."""
+    for name, values in suite.sweep.items():
+        if name in method.settings:
+            return [method.variant(**{name: value}) for value in values]
+    return [method]
+
+
 def _settings(suite: Suite, part: Part) -> Mapping[str, object]:
-    return part.with_defaults(suite.settings.get(part.name, {}))
+    return part.with_defaults({**suite.settings.get(part.base, {}), **dict(part.given)})
 
 
 def _cell(suite: Suite, task: Task, method: Asked, metric: Asked, batch_size: int) -> Cell:

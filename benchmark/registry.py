@@ -2,13 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from .capabilities import LADDER, BlackBox
+from .capabilities import LADDER, BlackBox, Layered, includes
 from .entries import PACKAGE, Entry, Registry, registries
 
 Role = Literal["entrant", "control", "canary"]
@@ -25,13 +25,56 @@ GAME_SETTINGS: Mapping[str, object] = MappingProxyType({"imputer": "", "readout"
 """What every part that hides units can be told: what stands there instead, and what is read; empty: the task's own."""
 
 
+LAYER_SETTINGS: Mapping[str, object] = MappingProxyType({"layer": ""})
+"""What every method that asks a model can be told: the layer to explain from; empty: from the input."""
+INSIDE = 2
+"""The passes that it costs to start from a layer: one for its activation, one to see that nothing bypasses it."""
+READERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {"bool": lambda word: {"true": True, "false": False}[word.lower()], "int": int, "float": float, "str": str}
+)
+"""How a setting that is written in a name is read, by the type of its default."""
+
+
 @dataclass(frozen=True)
 class Part(Entry):
     """A function with what its signature and docstring declare."""
 
     paper: str = ""
     passes: Passes | None = None
+    given: tuple[tuple[str, object], ...] = ()
+    """Settings that make it a variant: its name tells them."""
     words = frozenset[str]()
+
+    @property
+    def name(self) -> str:
+        """The function's own name; a variant's tells its settings, as in `kernel_shap[budget=100]`."""
+        told = ",".join(f"{name}={value}" for name, value in self.given)
+        return f"{self.base}[{told}]" if told else self.base
+
+    @property
+    def base(self) -> str:
+        """The name that it was registered under."""
+        return self.function.__name__
+
+    def variant(self, **settings: object) -> Self:
+        """Return the part with other defaults, under a name that tells them; a misspelt setting is a ValueError."""
+        chosen = {**dict(self.given), **settings}
+        self.with_defaults(chosen)
+        given = tuple((name, chosen[name]) for name in self.settings if name in chosen)
+        return replace(self, given=given)
+
+    def spelt(self, words: str) -> Self:
+        """Return the variant that is written as `name=value,name=value`, each value as its setting's default is."""
+        pairs = [word.partition("=") for word in words.split(",") if word.strip()]
+        self.with_defaults({name.strip(): value for name, _, value in pairs})
+        return self.variant(**{name.strip(): self._read(name.strip(), value.strip()) for name, _, value in pairs})
+
+    def _read(self, name: str, word: str) -> object:
+        kind = type(self.settings[name]).__name__
+        try:
+            return READERS[kind](word)
+        except (KeyError, ValueError):
+            raise ValueError(f"{self.name}: {name}={word!r} is no {kind}") from None
 
     def __post_init__(self) -> None:
         """Read the signature; refuse what is not a declaration."""
@@ -62,7 +105,12 @@ class Part(Entry):
     def settings(self) -> Mapping[str, object]:
         """The settings and their defaults; those of its game come first."""
         own = {p.name: p.default for p in self._parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
-        return MappingProxyType({**GAME_SETTINGS, **own} if "game" in self.needs else own)
+        return MappingProxyType({**self.common, **own, **dict(self.given)})
+
+    @property
+    def common(self) -> Mapping[str, object]:
+        """The settings that the harness itself answers to, and their defaults."""
+        return GAME_SETTINGS if "game" in self.needs else {}
 
     @cached_property
     def capability(self) -> type | None:
@@ -74,6 +122,11 @@ class Part(Entry):
             names = ", ".join(c.__name__ for c in LADDER)
             raise ValueError(f"{self.name}: annotate `model` with what it needs, one of {names}; got {annotation}")
         return annotation  # type: ignore[no-any-return]
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The settings that its function takes."""
+        return frozenset(p.name for p in self._parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
 
     @property
     def stochastic(self) -> bool:
@@ -101,7 +154,12 @@ class Part(Entry):
         if self.passes is None:
             return None
         words = {**self.settings, **settings, "units": units}
-        return self.passes(**{name: words[name] for name in inspect.signature(self.passes).parameters})
+        asked = inspect.signature(self.passes).parameters
+        forward, backward = self.passes(**{name: words[name] for name in asked})
+        if "layer" in self.own or not words.get("layer"):
+            return forward, backward
+        # The units of a layer are its own places, whose number is not known here.
+        return None if "units" in asked else (forward + INSIDE, backward)
 
 
 @dataclass(frozen=True)
@@ -122,6 +180,12 @@ class Method(Part):
             raise ValueError(f"{self.name}: a method never sees the truth: drop the parameter 'truth'")
         _ = self.capability
 
+    @property
+    def common(self) -> Mapping[str, object]:
+        """The settings of its game, and the layer that it starts from unless it reads layers itself."""
+        asks = self.capability is not None and not includes(self.capability, Layered)
+        return {**super().common, **LAYER_SETTINGS} if asks else super().common
+
 
 @dataclass(frozen=True)
 class Metric(Part):
@@ -141,11 +205,10 @@ class Metric(Part):
         super().__post_init__()
         _ = self.capability
 
-    @cached_property
-    def settings(self) -> Mapping[str, object]:
-        """The settings and their defaults."""
-        known = super().settings
-        return MappingProxyType({**known, "imputer": self.imputer}) if self.imputer else known
+    @property
+    def common(self) -> Mapping[str, object]:
+        """The settings of its game, with an imputer of its own where it names one."""
+        return {**super().common, "imputer": self.imputer} if self.imputer else super().common
 
     @property
     def directions(self) -> Mapping[str, Better]:
@@ -183,7 +246,7 @@ def method(
     """
 
     def register(function: FunctionT) -> FunctionT:
-        methods.add(Method(function, paper, passes, signed, role))
+        methods.add(Method(function, paper, passes, (), signed, role))
         return function
 
     return register
@@ -204,7 +267,7 @@ def metric(
     """
 
     def register(function: FunctionT) -> FunctionT:
-        metrics.add(Metric(function, paper, passes, better, reads, scale_free, imputer))
+        metrics.add(Metric(function, paper, passes, (), better, reads, scale_free, imputer))
         return function
 
     return register

@@ -26,6 +26,8 @@ class Suite(BaseModel):
     metrics: tuple[str, ...] = Field(min_length=1)
     settings: dict[str, dict[str, bool | int | float | str]] = {}
     """Settings that differ from a part's defaults, by the part's name."""
+    sweep: dict[str, tuple[bool | int | float | str, ...]] = {}
+    """Values of a setting: each method that has the setting enters as one variant for each of them."""
 
     @field_validator("tasks", "methods", "metrics")
     @classmethod
@@ -33,6 +35,13 @@ class Suite(BaseModel):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"{', '.join(twice)} is named twice, and would count twice")
         return names
+
+    @field_validator("sweep")
+    @classmethod
+    def _one(cls, sweep: dict[str, object]) -> dict[str, object]:
+        if len(sweep) > 1:
+            raise ValueError(f"{', '.join(sweep)} cannot be swept at once: sweep one, and write the others as variants")
+        return sweep
 
     @property
     def title(self) -> str:

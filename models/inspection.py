@@ -112,13 +112,13 @@ class Inspection:
 
     def grid(self, activation: Tensor) -> Tensor:
         """Return an activation of a listed layer, or its gradient, as (N, C, h, w); refuse any other shape."""
-        layouts = {self._sites[name].shape[1:]: self._sites[name].layout for name in self._names}
-        layout = layouts.get(activation.shape[1:])
+        layouts = {_places(self._sites[name].shape): self._sites[name].layout for name in self._names}
+        layout = layouts.get(_places(activation.shape))
         if layout is None:
             known = ", ".join(sorted(str(tuple(shape)) for shape in layouts)) or "none"
             raise Refused(
                 f"an activation of shape (N, {', '.join(map(str, activation.shape[1:]))}) is no known grid of places: "
-                f"the layers listed for this network's input size have (N, …) with … one of {known}"
+                f"the layers listed for this network's input size have (N, …), of tokens (N, T), with … one of {known}"
             )
         return layout.grid(activation)
 
@@ -141,6 +141,11 @@ class Inspection:
     def _continues(self, later: nn.Module, name: str, after: str) -> bool:
         same = self._sites[name].shape == self._sites[after].shape
         return same and not list(later.children()) and name.rpartition(".")[0] == after.rpartition(".")[0]
+
+
+def _places(shape: torch.Size) -> torch.Size:
+    """Return what tells a layout: of tokens (N, T, C) their number, of maps all but the number of samples."""
+    return torch.Size(shape[1:2] if len(shape) == 3 else shape[1:])
 
 
 def _spatial(

@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 import torch
-from skimage.segmentation import slic
 from torch import Tensor
 
-from ...benchmark import Game, Refused, Rng, area, areas, descending, element_count, metric, per_unit
+from ...benchmark import Game, Refused, Rng, area, areas, descending, element_count, metric, per_unit, superpixel_units
 
 
 @metric(better="higher", paper="arXiv:2003.08747")
@@ -19,18 +18,13 @@ def irof(game: Game, x: Tensor, attribution: Tensor, rng: Rng, *, segments: int 
     """
     if x.ndim != 4:
         raise Refused("superpixels need pictures (N, C, H, W); these samples are rows")
-    labels = torch.stack([_superpixels(picture, segments) for picture in x])
+    labels = superpixel_units(x, segments)
     # Pictures differ in their number of superpixels: each has room for one per pixel, and what is not there goes last.
     size = areas(labels, element_count(x))
     density = (per_unit(attribution, labels, element_count(x)) / size).where(size > 0, -torch.inf)
     order = descending(density, rng)
     removed = [_share_removed(game, i, labels[i : i + 1], order[i : i + 1], size[i : i + 1]) for i in range(len(x))]
     return torch.cat(removed)
-
-
-def _superpixels(picture: Tensor, segments: int) -> Tensor:
-    labels = slic(picture.permute(1, 2, 0).double().numpy(), n_segments=segments, start_label=0, channel_axis=-1)
-    return torch.from_numpy(labels).long().flatten()
 
 
 def _share_removed(game: Game, i: int, labels: Tensor, order: Tensor, size: Tensor) -> Tensor:

@@ -26,7 +26,8 @@ from heatproof.benchmark.capabilities import LADDER, View, includes, members, re
 from heatproof.benchmark.harness import Asked, explain
 
 OUTPUTS = {"score", "logits", "readout"}
-LAYERS, NETWORK = {"layers", "tap"}, {"module", "masked", "randomized", "changed"}
+LAYERS = {"layers", "tap", "attention", "places"}
+NETWORK = {"module", "masked", "randomized", "changed", "inside"}
 ANSWERS = {
     BlackBox: OUTPUTS,
     Differentiable: OUTPUTS | {"gradient"},

@@ -314,7 +314,7 @@ def test_what_a_network_cannot_answer_is_refused() -> None:
     image, target = samples(2, 5, 5)
     gate = Gate(Network(conv(), layers=lambda: ("0", "2")))
     assert gate.capability is GlassBox
-    with pytest.raises(Refused, match="the model has no layer 'layer4'; it has 0, 2"):
+    with pytest.raises(Refused, match="the model has no layer 'layer4': it has 0, 2"):
         gate.tap(image, target, "layer4")
 
 

@@ -1,6 +1,7 @@
 """The harness hands a part what it names, bills it, and does not trust what it gives back."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,7 +18,11 @@ from heatproof.benchmark import (
     Refused,
     Rng,
     Truth,
+    metrics,
+    per_unit,
     streams,
+    superpixel_units,
+    unit_count,
 )
 from heatproof.benchmark.harness import Asked, explain, score
 
@@ -226,3 +231,44 @@ def test_a_metric_s_passes_are_billed() -> None:
 
     cost = score(Asked(Metric(asks), {}), linear(), batch(), torch.ones(N, D), None)[1]
     assert (cost.forward, cost.backward) == (2 * N, 0)
+
+
+RAGGED = torch.tensor([[0, 0, 1, 1], [0, 1, 2, 3], [0, 0, 0, 1], [3, 2, 1, 0], [0, 0, 0, 0]])
+
+
+def counted(units: Tensor) -> Tensor:
+    """The number of units that it is handed, on every unit."""
+    return torch.full((len(units), unit_count(units)), float(unit_count(units)))
+
+
+def test_samples_with_different_numbers_of_units_are_explained_as_if_alone() -> None:
+    samples = replace(batch(), units=RAGGED)
+    maps, _ = explain(Asked(Method(counted), {}), linear(), samples)
+    handed = torch.tensor([[2, 2, 0, 0], [4] * 4, [2, 2, 0, 0], [4] * 4, [1, 0, 0, 0]]).double()
+    torch.testing.assert_close(per_unit(maps, RAGGED), handed, rtol=1e-6, atol=0)
+
+
+def test_samples_with_different_numbers_of_units_are_scored_as_if_alone() -> None:
+    samples, maps = replace(batch(), units=RAGGED), torch.rand(N, D, dtype=torch.float64)
+    asked, gate = Asked(metrics["perturbation_curves"], {}), linear()
+    together, cost = score(asked, gate, samples, maps, None)
+    alone = [score(asked, gate, samples[i : i + 1], maps[i : i + 1], None) for i in range(N)]
+    assert cost.forward == sum(bill.forward for _, bill in alone)
+    for name, values in together.items():
+        for i, (scores, _) in enumerate(alone):
+            own = scores[name][0].reshape(-1)
+            torch.testing.assert_close(values[i].reshape(-1)[: len(own)], own, equal_nan=True)
+            assert values[i].reshape(-1)[len(own) :].isnan().all(), "a shorter curve ends"
+
+
+def test_superpixels_are_whole_and_each_picture_has_its_own_number() -> None:
+    coarse = torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(8))
+    pictures = nn.functional.interpolate(coarse, size=(40, 40))
+    labels = superpixel_units(pictures, 20)
+    counts = labels.amax(1) + 1
+    assert labels.shape == (4, 1600)
+    assert len(counts.unique()) > 1
+    assert all(row.unique().tolist() == list(range(int(count))) for row, count in zip(labels, counts, strict=True))
+    assert superpixel_units(pictures[2:3], 20).equal(labels[2:3])
+    with pytest.raises(ValueError, match=r"superpixels need pictures \(N, C, H, W\), x has shape \(4, 9\)"):
+        superpixel_units(torch.rand(4, 9))

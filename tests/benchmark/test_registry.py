@@ -1,5 +1,6 @@
 """Registries read functions, and refuse in one line what is not a declaration."""
 
+import pickle
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,18 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from heatproof.benchmark import BlackBox, Differentiable, Method, Metric, Rng, UnknownName, method, methods, metric
+from heatproof.benchmark import (
+    BlackBox,
+    Differentiable,
+    Method,
+    Metric,
+    Rng,
+    UnknownName,
+    method,
+    methods,
+    metric,
+    models,
+)
 from heatproof.benchmark import entries as registry_module
 from heatproof.benchmark.entries import Entry, Registry, import_file
 from heatproof.benchmark.registry import METHOD_WORDS, METRIC_WORDS, TRUTH_WORDS
@@ -31,12 +43,55 @@ def test_the_signature_is_the_declaration() -> None:
     assert part.name == "whole"
     assert part.summary == "What it computes."
     assert part.needs == ("model", "x", "target", "rng")
-    assert dict(part.settings) == {"steps": 8, "noise": 0.5}
+    assert dict(part.settings) == {"layer": "", "steps": 8, "noise": 0.5}
+    assert part.own == {"steps", "noise"}
     assert part.capability is Differentiable
     assert part.stochastic
-    assert part.with_defaults({"steps": 3}) == {"steps": 3, "noise": 0.5}
+    assert part.with_defaults({"steps": 3}) == {"layer": "", "steps": 3, "noise": 0.5}
     assert part.passes_of({"steps": 3}, 5) == (15, 1)
+    assert part.passes_of({"layer": "act"}, 5) is None, "the places of a layer are not counted before it is seen"
+    assert Method(whole, passes=lambda steps: (steps, 1)).passes_of({"layer": "act"}, 5) == (8 + 2, 1)
     assert Method(whole).passes_of({}, 5) is None
+
+
+def test_a_variant_has_other_defaults_and_a_name_that_tells_them() -> None:
+    def varied(x: Tensor, *, steps: int = 8, noise: float = 0.5, fast: bool = False, how: str = "a") -> Tensor:
+        """What it computes."""
+        return x * steps
+
+    part = methods.add(Method(varied))
+    variant = methods["varied[fast=true, noise=1e-2,steps=3]"]
+    assert variant.name == "varied[steps=3,noise=0.01,fast=True]", "in the order of the signature"
+    assert dict(variant.settings) == {"steps": 3, "noise": 0.01, "fast": True, "how": "a"}
+    assert (variant.base, variant.summary, variant.function) == ("varied", part.summary, varied)
+    assert methods[variant.name] == variant
+    assert pickle.loads(pickle.dumps(variant)) == variant
+    assert dict(variant.variant(steps=4).given) == {"steps": 4, "noise": 0.01, "fast": True}
+    assert methods["varied[]"] == part
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("varied[stpes=3]", ValueError, "varied has no setting 'stpes': did you mean 'steps'"),
+        ("varied[steps=many]", ValueError, "varied: steps='many' is no int"),
+        ("varied[fast=3]", ValueError, "varied: fast='3' is no bool"),
+        ("vaired[steps=3]", UnknownName, "unknown method 'vaired': did you mean varied"),
+    ],
+)
+def test_a_variant_that_cannot_be_is_refused_in_one_line(name: str, error: type[Exception], message: str) -> None:
+    def varied(x: Tensor, *, steps: int = 8, fast: bool = False) -> Tensor:
+        """What it computes."""
+        return x
+
+    methods.add(Method(varied))
+    with pytest.raises(error, match=message):
+        _ = methods[name]
+
+
+def test_what_is_no_part_has_no_variants() -> None:
+    with pytest.raises(ValueError, match="creatures_vit has no settings: 'depth=3' cannot be given"):
+        _ = models["creatures_vit[depth=3]"]
 
 
 def test_a_part_that_asks_nothing_of_the_model_needs_no_capability() -> None:
@@ -131,7 +186,7 @@ def test_only_shipped_methods_have_a_role(role: str) -> None:
 def test_a_misspelt_setting_is_refused_with_the_nearest() -> None:
     with pytest.raises(ValueError, match="whole has no setting 'step': did you mean 'steps'"):
         Method(whole).with_defaults({"step": 3})
-    with pytest.raises(ValueError, match="whole has no setting 'zzz': its settings: steps, noise"):
+    with pytest.raises(ValueError, match="whole has no setting 'zzz': its settings: layer, steps, noise"):
         Method(whole).with_defaults({"zzz": 3})
 
 

@@ -346,11 +346,22 @@ def test_extra_methods_take_the_rest_from_the_baselines(tmp_path: Path, calls: C
         assert timeless(found(results)[place]) == timeless(record)
 
 
+def test_a_sweep_enters_a_variant_for_each_value(tmp_path: Path) -> None:
+    swept = suite(sweep={"draws": (2, 5)}, methods=["tiny_noise", "tiny_gradient", "tiny_noise[draws=7]"])
+    names = ["tiny_noise[draws=2]", "tiny_noise[draws=5]", "tiny_gradient"]
+    assert list(dict.fromkeys(cell.method.part.name for cell in plan(swept))) == names
+    told = suite(settings={"tiny_noise": {"draws": 4}}, methods=["tiny_noise", "tiny_noise[draws=9]"])
+    draws = {cell.method.part.name: cell.method.settings["draws"] for cell in plan(told)}
+    assert draws == {"tiny_noise": 4, "tiny_noise[draws=9]": 9}
+    results = run(swept, tmp_path)
+    assert {record.method for record in results.records if record.status == "ok"} >= set(names)
+
+
 def test_the_manifest_says_what_a_reader_needs(tmp_path: Path) -> None:
     run(suite(settings={"tiny_noise": {"draws": 2}}), tmp_path)
     content = json.loads((tmp_path / "run.json").read_text())
     assert content["suite"]["name"] == "tiny"
-    assert content["methods"]["tiny_noise"]["settings"] == {"draws": 2}
+    assert content["methods"]["tiny_noise"]["settings"] == {"layer": "", "draws": 2}
     assert content["methods"]["tiny_noise"]["stochastic"] is True
     assert content["metrics"]["tiny_extremes"]["better"] == {"tiny_least": "lower", "tiny_most": "higher"}
     assert content["tasks"][EFFECT]["truth_type"] == "interventional"

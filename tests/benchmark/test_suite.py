@@ -49,6 +49,7 @@ def test_a_suite_is_read(tmp_path: Path) -> None:
         ('tasks = ["a"]', "tasks = []", "tasks: .*at least 1"),
         ('tasks = ["a"]', 'tasks = ["a"', "tiny.toml is not TOML"),
         ("steps = 3", "steps = [3]", r"settings\.b\.steps"),
+        ("[settings.b]", "[sweep]\na = [1]\nb = [2]\n[settings.b]", "sweep: .*a, b cannot be swept at once"),
     ],
 )
 def test_what_is_wrong_is_one_line_that_names_the_file(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -150,7 +150,6 @@ def test_an_imputer_that_cannot_serve_the_data_is_a_refusal(name: str, imputer: 
     ("units", "line"),
     [
         (torch.zeros(2, 5, dtype=torch.int64), r"batch.units has shape \(2, 5\), the inputs have 4 elements each"),
-        (torch.tensor([[0, 0, 1, 1], [0, 1, 2, 2]]), "different numbers of units"),
         (torch.tensor([[0, 0, 2, 2]] * 2), "a unit without elements"),
         (torch.full((2, 4), -1), "a unit without elements, or none at all"),
         (torch.tensor([[0, 1, 1, -2]] * 2), "mark with -1 what is never to be hidden"),
