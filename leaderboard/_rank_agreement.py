@@ -1,7 +1,7 @@
 """How far maps of the same sample agree on its units, and how far relabelled units would."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -28,7 +28,7 @@ class Measure:
     """A way to compare two relevances of the same units: the inner product of what it reads from each.
 
     `k`, for overlap and sign agreement, is a number of units; None for a quarter of them, rounded up. `persistence`,
-    for rbo, is Webber's p: at 0.9 the first ten ranks carry 86 % of the weight.
+    for rbo, is Webber's p: at 0.9 the first ten ranks carry 86 % of the weight. `l1` is a distance, not an agreement.
     """
 
     name: str = "kendall"
@@ -50,10 +50,17 @@ class Measure:
         return KINDS[self.name].reads
 
     @property
+    def scaled(self) -> bool:
+        """Whether it reads the scale of the maps."""
+        return KINDS[self.name].scaled
+
+    @property
     def title(self) -> str:
         """The measure with the setting that it reads."""
         if self.name == "rbo":
             return f"rbo (p = {self.persistence:g})"
+        if self.name == "l1":
+            return "l1 (a distance: the sum over units of how far their relevance per area differs)"
         if self.reads == "magnitude":
             return f"{self.name} of the most relevant {'quarter of the' if self.k is None else self.k} units"
         return self.name
@@ -80,6 +87,7 @@ class Kind:
     features: Callable[[Floats, Measure], Floats]
     reads: str
     products: Callable[[Floats, Ints], tuple[Floats, Floats, Floats]]
+    scaled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +113,16 @@ def unit_relevance(maps: Tensor, units: Tensor) -> Floats:
     if maps.shape != units.shape:
         raise ValueError(f"maps have shape {tuple(maps.shape)}, units {tuple(units.shape)}: give both (N, E)")
     density = per_unit(maps.double(), units) / areas(units).clamp(min=1)
-    largest = density.abs().amax(1, keepdim=True)
+    largest = torch.from_numpy(unit_scale(maps, units))[:, None]
     found: Floats = (density / largest.where(largest > 0, 1)).float().double().numpy()
     return found
+
+
+def unit_scale(maps: Tensor, units: Tensor) -> Floats:
+    """Return the largest magnitude of relevance per area (N,) of maps (N, E): what `unit_relevance` is in parts of."""
+    density = per_unit(maps.double(), units) / areas(units).clamp(min=1)
+    largest: Floats = density.abs().amax(1).numpy()
+    return largest
 
 
 def varied(relevance: Floats) -> npt.NDArray[np.bool_]:
@@ -158,13 +173,29 @@ def _of_units(features: Floats, orders: Ints) -> tuple[Floats, Floats, Floats]:
     maps, units, width = features.shape
     totals = features.sum(1)
     second = features.transpose(1, 0, 2).reshape(units * maps, width)
+    drawn = _relabelled((rows @ second.T for rows in features), orders, maps)
+    return np.einsum("aud,bud->ab", features, features), totals @ totals.T / units, drawn
+
+
+def _of_distances(features: Floats, orders: Ints) -> tuple[Floats, Floats, Floats]:
+    """Sums (M, M) of distances of features (M, U, 1) of units, their mean over all orders, those in orders (B, U)."""
+    values, (maps, units, _) = features[..., 0], features.shape
+    tables = [np.abs(row[:, None, None] - values.T) for row in values]
+    drawn = _relabelled(tables, orders, maps)
+    mean = np.stack([table.sum((0, 1)) / units for table in tables])
+    return np.abs(values[:, None] - values).sum(-1), mean, drawn
+
+
+def _relabelled(tables: Iterable[Floats], orders: Ints, maps: int) -> Floats:
+    """Sums in orders (B, U), from each map's table of its units by the units of all maps (U, U, M)."""
+    units = orders.shape[1]
     cells = torch.from_numpy(orders + units * np.arange(units))
     drawn = np.empty((len(orders), maps, maps))
-    for first, rows in enumerate(features):
+    for first, table in enumerate(tables):
         # Each unit of one map with each of the others; a relabelling picks one cell of each row, and sums them.
-        kernel = torch.from_numpy((rows @ second.T).reshape(units * units, maps))
+        kernel = torch.from_numpy(table.reshape(units * units, maps))
         drawn[:, first] = embedding_bag(cells, kernel, mode="sum").numpy()
-    return np.einsum("aud,bud->ab", features, features), totals @ totals.T / units, drawn
+    return drawn
 
 
 def _of_pairs(signs: Floats, orders: Ints) -> tuple[Floats, Floats, Floats]:
@@ -216,6 +247,14 @@ def _rbo(relevance: Floats, measure: Measure) -> Floats:
     return _among_first(relevance, depth) * np.sqrt(weight)
 
 
+def _cosine(relevance: Floats, _: Measure) -> Floats:
+    return np.asarray(relevance / np.linalg.norm(relevance, axis=-1, keepdims=True))[..., None]
+
+
+def _values(relevance: Floats, _: Measure) -> Floats:
+    return relevance[..., None]
+
+
 def _among_first(relevance: Floats, depth: Ints) -> Floats:
     """The chance of each unit to be among the first `depth` (D,), (…, U, D), with ties in random order."""
     above = rankdata(-relevance, "min", axis=-1)[..., None] - 1
@@ -229,8 +268,12 @@ KINDS: Mapping[str, Kind] = {
     "rbo": Kind(_rbo, "signed", _of_units),
     "overlap": Kind(_overlap, "magnitude", _of_units),
     "sign_agreement": Kind(_sign_agreement, "magnitude", _of_units),
+    "cosine": Kind(_cosine, "signed", _of_units),
+    "l1": Kind(_values, "signed", _of_distances, scaled=True),
 }
 """Kendall's tau-b; Spearman's rho on mid-ranks; extrapolated rank-biased overlap (Webber et al. 2010) of all units; the
 share of the k most relevant units that two maps have in common, and in common with the same sign (Krishna et al. 2022;
 zero has none). Where ties leave open who is among the first, rbo, overlap and sign_agreement are the expected value
-over independent random orders of the tied: a map with ties agrees with itself to less than 1."""
+over independent random orders of the tied: a map with ties agrees with itself to less than 1. Then, of values instead
+of ranks: the cosine, 1 less the distance of that name; and the l1 distance, which reads the scale of the maps, too: 0
+where they are the same (Han et al. 2022 have both for methods and what should be their equals)."""

@@ -10,7 +10,7 @@ from ..benchmark import Batch, UnknownName, tasks
 from ..benchmark.jobs import preview_key
 from ..benchmark.plan import SPLIT
 from ..benchmark.results import Results
-from ._rank_agreement import Floats, unit_relevance
+from ._rank_agreement import Floats, unit_relevance, unit_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,9 @@ class RunMaps:
     ids: tuple[str, ...]
     methods: tuple[str, ...]
     relevance: Floats
-    """(N, M, U)"""
+    """(N, M, U), in parts of each map's largest magnitude."""
+    scale: Floats
+    """That magnitude, (N, M)."""
     left_out: Mapping[str, str]
 
 
@@ -62,9 +64,11 @@ def _maps(results: Results, names: tuple[str, ...]) -> RunMaps:
             left_out[method] = "no maps of it are stored (failed, impossible, or not run here)"
         else:
             rows = [stored.ids.index(name) for name in batch.ids]
-            found[method] = unit_relevance(stored.values[rows], batch.units)
-    relevance = np.stack([*found.values()], axis=1) if found else np.empty((len(batch), 0, 0))
-    return RunMaps(names, batch.ids, tuple(found), relevance, left_out)
+            maps = stored.values[rows]
+            found[method] = unit_relevance(maps, batch.units), unit_scale(maps, batch.units)
+    nothing = np.empty((len(batch), 0, 0)), np.empty((len(batch), 0))
+    relevance, scale = (np.stack(parts, axis=1) for parts in zip(*found.values(), strict=True)) if found else nothing
+    return RunMaps(names, batch.ids, tuple(found), relevance, scale, left_out)
 
 
 def explanations(results: Results) -> dict[tuple[str, str], str]:

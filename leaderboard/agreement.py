@@ -1,7 +1,7 @@
 """Agreement between the methods of a run: do their maps of the same samples say the same?"""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -93,10 +93,16 @@ def _left_out(groups: Sequence[RunMaps]) -> pd.DataFrame:
 
 def _compared(group: RunMaps, measure: Measure, draws: int, seed: int) -> Compared:
     orders = relabellings(group.tasks[:1], group.relevance.shape[2], draws, seed)
+    relevance, largest = group.relevance, 1.0
+    if measure.scaled:
+        # One unit of length for all maps: what is equal but for rounding is told in it.
+        largest = group.scale[np.isfinite(group.scale)].max(initial=0) or 1.0
+        relevance = relevance * (group.scale / largest)[..., None]
     try:
-        return compare_maps(group.relevance, measure, orders)
+        found = compare_maps(relevance, measure, orders)
     except ValueError as error:
         raise ValueError(f"{group.tasks[0]}: {error}") from error
+    return replace(found, value=found.value * largest, expected=found.expected * largest)
 
 
 def _pairs(group: RunMaps, found: Compared, level: float) -> pd.DataFrame:

@@ -14,15 +14,14 @@ the sample.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cache
 from typing import Literal
 
 import torch
-from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 
 from ...benchmark import Refused, Rng
 from .._budget import demand
+from ..paths._line import rule
 from ..shapley._kernel import coalitions, evaluations
 from ._engine import Points
 
@@ -173,18 +172,11 @@ def scaling(asked: Asked) -> Iterator[Points]:
     """Integrated gradients: all numbers scaled by one factor between `low` and 1, at Gauss-Legendre points."""
     if not 0 <= asked.low <= 1:
         raise ValueError(f"low is {asked.low}; give the least factor, from 0 (the baseline) to 1 (the sample)")
-    factors, weights = _quadrature(asked.draws)
-    scaled = asked.low + (1 - asked.low) * factors
+    places, weights = torch.tensor(rule("gauss_legendre", asked.draws, "scaling"), dtype=torch.float64)
+    scaled = asked.low + (1 - asked.low) * places
     for start in range(0, asked.draws, asked.most):
         some = slice(start, start + asked.most)
         yield scaled[some, None].expand(len(asked.rng), -1, asked.size), weights[some]
-
-
-@cache
-def _quadrature(count: int) -> tuple[Tensor, Tensor]:
-    """Return Gauss-Legendre points of [0, 1], and their weights."""
-    nodes, weights = leggauss(count)
-    return torch.from_numpy((1 + nodes) / 2), torch.from_numpy(weights / 2)
 
 
 def reach(x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copytree
 
@@ -177,6 +177,31 @@ def test_what_is_certain_is_certain(results: Results) -> None:
         row = row_of(found, "agree_first", "agree_same", "agree_opposite")
         assert (row["agreement"], row["low"], row["high"]) == pytest.approx((opposite,) * 3, abs=1e-9), measure
         assert row_of(found, "agree_first", "agree_same", "agree_same")["agreement"] == pytest.approx(1), measure
+
+
+def l1(a: list[float], b: list[float]) -> float:
+    return sum(abs(first - second) for first, second in zip(a, b, strict=True))
+
+
+def cosine(a: list[float], b: list[float]) -> float:
+    return float(np.dot(a, b) / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+@pytest.mark.parametrize("plain", [l1, cosine])
+def test_distances_are_of_the_maps_as_they_are(results: Results, plain: Callable[..., float]) -> None:
+    """Relevance per area, not in parts of its largest: the input and its rounding have scales of their own."""
+    found = agreement(results, "agree_other", plain.__name__)
+    for a, b in itertools.combinations_with_replacement([name for name in METHODS if name != "agree_constant"], 2):
+        values = [plain(*pair) for pair in zip(*(densities(results, "agree_other", m) for m in (a, b)), strict=True)]
+        row = row_of(found, "agree_other", a, b)
+        assert (row["agreement"], row["n"]) == (pytest.approx(np.mean(values), rel=1e-6, abs=1e-6), N), (a, b)
+    same = row_of(found, "agree_other", "agree_same", "agree_same")
+    assert (same["agreement"], same["p"] < 0.05) == (pytest.approx(0 if plain is l1 else 1), True)
+    # Every unit of a map is as likely to meet every one of the other.
+    maps = [np.array(densities(results, "agree_other", name)) for name in ("agree_same", "agree_noise")]
+    if plain is l1:
+        chance = np.abs(maps[0][:, :, None] - maps[1][:, None]).sum((1, 2)).mean() / 6
+        assert row_of(found, "agree_other", "agree_same", "agree_noise")["chance"] == pytest.approx(chance, rel=1e-6)
 
 
 def test_chance_is_stated_and_the_p_is_of_relabelled_units(results: Results, kendall: Agreement) -> None:

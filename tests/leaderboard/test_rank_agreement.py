@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from statistics import fmean
@@ -75,6 +76,8 @@ BY_DEFINITION: dict[str, Callable[[Map, Map], float]] = {
     "rbo": cache(over_orders(tuple, rbo_of_orders)),
     "overlap": cache(over_orders(magnitude, common)),
     "sign_agreement": cache(over_orders(magnitude, common_with_sign)),
+    "cosine": lambda a, b: sum(map(operator.mul, a, b)) / math.hypot(*a) / math.hypot(*b),
+    "l1": lambda a, b: sum(abs(first - second) for first, second in zip(a, b, strict=True)),
 }
 
 
@@ -145,6 +148,8 @@ def test_ties_are_left_to_chance_and_cost_agreement_with_oneself(name: str) -> N
         "spearman": 1.0,
         "overlap": (1 + 9 * (2 / 9) ** 2) / 3,
         "sign_agreement": 1 / 3,
+        "cosine": 1.0,
+        "l1": 0.0,
         "rbo": sum(0.1 * 0.9 ** (d - 1) * (1 + (d - 1) ** 2 / 9) / d for d in range(1, 11)) + 0.9**10,
     }
     assert agree(name, lonely, lonely, k=3, persistence=0.9) == pytest.approx(expected[name])
@@ -281,7 +286,7 @@ def test_relevance_has_no_scale_and_keeps_what_is_small(scale: float) -> None:
     [
         (lambda: Measure("kendal"), UnknownName, "unknown measure 'kendal': did you mean kendall?"),
         (lambda: Measure("overlp"), UnknownName, "did you mean overlap?"),
-        (lambda: Measure("cosine"), UnknownName, "known: kendall, spearman, rbo, overlap, sign_agreement"),
+        (lambda: Measure("tau"), UnknownName, "known: kendall, spearman, rbo, overlap, sign_agreement, cosine, l1"),
         (lambda: Measure("rbo", persistence=1.0), ValueError, "persistence is 1.0; choose it between 0 and 1"),
         (lambda: agree("overlap", (1, 2, 3), (1, 2, 3), k=4), ValueError, "k is 4, but a sample has 3 units"),
         (lambda: agree("sign_agreement", (1, 2), (1, 2), k=0), ValueError, "k is 0, .* choose k from 1 to 2"),

@@ -1,6 +1,7 @@
 """Local function approximation: known explainers as instances, closed forms, and the pitfalls of its paper's code."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,6 +64,16 @@ def test_known_explainers_are_instances(
     found = approximated(question, **instance)
     assert found.shape == expected.shape
     assert ((found - expected).abs() <= 1e-5 * expected.abs().amax()).all()
+
+
+@pytest.mark.parametrize(("name", "settings", "instance"), INSTANCES, ids=[name for name, _, _ in INSTANCES])
+def test_in_double_precision_they_are_equal_to_ten_digits(
+    name: str, settings: dict[str, object], instance: dict[str, object], additive: Ask
+) -> None:
+    question = additive(False)
+    question = replace(question, batch=replace(question.batch, baseline=torch.zeros_like(question.batch.x)))
+    expected = asked_directly(name, question, **settings)
+    torch.testing.assert_close(approximated(question, **instance), expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize(("name", "settings", "instance"), INSTANCES, ids=[name for name, _, _ in INSTANCES])
