@@ -24,6 +24,6 @@ def full_grad(model: WhiteBox, x: Tensor, target: Tensor) -> Tensor:
     if bool((rest > ROUNDING * size).any()):
         raise Refused(
             "full_grad needs a piecewise linear network with biases in convolutions, batch norms and linear layers "
-            f"only: of this one, {float((rest / size).nan_to_num().max()):.0%} of the terms are missing"
+            f"only: of this one, {float((rest / size).nan_to_num().max()):.2%} of the terms are missing"
         )
     return drawn

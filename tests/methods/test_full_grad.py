@@ -140,7 +140,7 @@ def test_a_coarser_network_gives_a_map_of_the_pictures_size() -> None:
 
 @pytest.mark.parametrize("last", [torch.tanh, nn.functional.gelu, nn.functional.silu, lambda y: y.clamp(-0.05, 0.05)])
 def test_refuses_what_is_not_piecewise_linear_or_has_hidden_biases(last: Callable[[Tensor], Tensor]) -> None:
-    with pytest.raises(Refused, match=r"full_grad needs a piecewise linear network .* of this one, \d+% of the terms"):
+    with pytest.raises(Refused, match=r"full_grad needs a piecewise linear network .* of this one, [0-9.]+% of the terms"):
         found(question(seeded(lambda: Net(last))))
 
 
