@@ -58,12 +58,12 @@ def densities(relevance: Tensor, masks: Tensor) -> Tensor:
     left has its own mean.
     """
     found = torch.full_like(relevance, torch.nan)
-    new = masks.to(relevance.dtype)
-    while len(new := new[new.sum(1) >= FEWEST]):
-        means = new @ relevance / new.sum(1)
-        best = int(means.argmax())
-        added = new[best] > 0
-        found[added] = means[best]
-        new[:, added] = 0
+    counts, sums = masks.sum(1), torch.stack([relevance[mask].sum() for mask in masks])
+    while (enough := counts >= FEWEST).any():
+        best = torch.where(enough, sums / counts, -torch.inf).argmax()
+        added = masks[best] & found.isnan()
+        found[added] = relevance[added].mean()
+        taken = masks[:, added]
+        counts, sums = counts - taken.sum(1), sums - taken.to(relevance.dtype) @ relevance[added]
     left = found.isnan()
-    return torch.where(left, relevance[left].mean(), found) if left.any() else found
+    return torch.where(left, relevance[left].mean(), found)

@@ -48,7 +48,7 @@ def test_densities_keep_the_sum() -> None:
         assert densities(relevance, masks).sum().item() == pytest.approx(relevance.sum().item(), rel=1e-9)
 
 
-@pytest.mark.parametrize("shape", [(3, 16, 16), (1, 20, 31), (2, 230, 228)])
+@pytest.mark.parametrize("shape", [(3, 16, 16), (1, 20, 31), (2, 60, 230)])
 def test_regions_are_felzenszwalbs_segments_at_all_scales(shape: tuple[int, int, int]) -> None:
     picture = torch.rand(shape, generator=torch.Generator().manual_seed(2))
     picture[:, : shape[1] // 2] *= 0.3
