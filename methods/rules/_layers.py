@@ -101,7 +101,7 @@ def by_epsilon(epsilon: float) -> LayerRule:
 
     def rule(layer: Layer) -> Tensor:
         way = layer.call(layer.x, layer.weight, layer.bias)
-        return as_if(way, way * (way / stable(way, epsilon)).detach())
+        return as_if(way, way * torch.where(way == 0, 1, way / stable(way, epsilon)).detach())
 
     return rule
 

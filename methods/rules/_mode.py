@@ -45,7 +45,7 @@ class Rules(TorchFunctionMode):
 
     def enter(self, x: Tensor, prepare: Prepare) -> Tensor:
         """Return what the network is handed for an input of the gate."""
-        return seen(prepare(x))
+        return seen(prepare(x.clone()))
 
     def leave(self, output: Tensor) -> Tensor:
         """Return the logits that the gate reads."""

@@ -158,12 +158,17 @@ def pooled(func: Operation, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return as_if(value, way.reshape(value.shape))
 
 
-def softmax(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor:
-    """Say a softmax in its parts; both are shifted alike, in double precision, so that none is lost."""
+def log_softmax(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor:
+    """Say a logarithm of a softmax in its parts; both are shifted alike, in double precision, so that none is lost."""
     shift = torch.maximum(x.detach().amax(dim, keepdim=True), _baseline(x).amax(dim, keepdim=True)).double()
     vars(shift).pop("baseline", None)
-    powers = (x.double() - shift).exp()
-    return (powers * powers.sum(dim, keepdim=True).reciprocal()).to(dtype or x.dtype)
+    shifted = x.double() - shift
+    return (shifted - shifted.exp().sum(dim, keepdim=True).log()).to(dtype or x.dtype)
+
+
+def softmax(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor:
+    """Say a softmax as the power of its logarithm: as a quotient, multipliers of what is far apart would have no end."""
+    return log_softmax(x, dim, dtype).exp()
 
 
 def quotient(a: Tensor, b: Tensor) -> Tensor:
@@ -179,6 +184,7 @@ RESCALE: Final[Table] = {
     **table("max_pool1d max_pool2d max_pool3d max_pool2d_with_indices", pooled),
     "batch_norm": batch_norm,
     "softmax": Expansion(softmax),
+    "log_softmax": Expansion(log_softmax),
     "div": Expansion(quotient),
 }
 """The rescale rule for functions of one value; products, maxima and softmax so that nothing is lost."""
