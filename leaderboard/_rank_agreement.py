@@ -50,9 +50,9 @@ class Measure:
         return KINDS[self.name].reads
 
     @property
-    def scaled(self) -> bool:
-        """Whether it reads the scale of the maps."""
-        return KINDS[self.name].scaled
+    def distance(self) -> bool:
+        """Whether it is a distance, which reads the scale of the maps and is 0 where they are the same."""
+        return KINDS[self.name].distance
 
     @property
     def title(self) -> str:
@@ -87,7 +87,7 @@ class Kind:
     features: Callable[[Floats, Measure], Floats]
     reads: str
     products: Callable[[Floats, Ints], tuple[Floats, Floats, Floats]]
-    scaled: bool = False
+    distance: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +269,7 @@ KINDS: Mapping[str, Kind] = {
     "overlap": Kind(_overlap, "magnitude", _of_units),
     "sign_agreement": Kind(_sign_agreement, "magnitude", _of_units),
     "cosine": Kind(_cosine, "signed", _of_units),
-    "l1": Kind(_values, "signed", _of_distances, scaled=True),
+    "l1": Kind(_values, "signed", _of_distances, distance=True),
 }
 """Kendall's tau-b; Spearman's rho on mid-ranks; extrapolated rank-biased overlap (Webber et al. 2010) of all units; the
 share of the k most relevant units that two maps have in common, and in common with the same sign (Krishna et al. 2022;

@@ -94,7 +94,7 @@ def _left_out(groups: Sequence[RunMaps]) -> pd.DataFrame:
 def _compared(group: RunMaps, measure: Measure, draws: int, seed: int) -> Compared:
     orders = relabellings(group.tasks[:1], group.relevance.shape[2], draws, seed)
     relevance, largest = group.relevance, 1.0
-    if measure.scaled:
+    if measure.distance:
         # One unit of length for all maps: what is equal but for rounding is told in it.
         largest = group.scale[np.isfinite(group.scale)].max(initial=0) or 1.0
         relevance = relevance * (group.scale / largest)[..., None]

@@ -53,10 +53,10 @@ def agreements(found: Agreement) -> Iterator[RenderableType]:
         yield _pairs(found)
     for (name, reason), rows in found.left_out.groupby(["method", "reason"], sort=False):
         yield Text(f"left out: {name} on {', '.join(rows['task'])}: {reason}", style="yellow")
+    same = "0, for it is a distance" if found.measure.distance else "less than 1 where ties leave the order to chance"
     yield Text(
         f"above the diagonal: the mean over samples, dim where p >= 0.05 under random relabelling of the units (each "
-        f"pair for itself); below it: half of its {found.level:.0%} interval; on it: less than 1 where ties leave the "
-        "order to chance",
+        f"pair for itself); below it: half of its {found.level:.0%} interval; on it: {same}",
         style="dim",
     )
 
@@ -99,7 +99,9 @@ def _alphas(found: Agreement, task: str) -> Iterator[Text]:
 
 def _pairs(found: Agreement) -> Table:
     table = table_of("by pair", "", "agreement", f"{found.level:.0%} interval", "by chance", "p", "n")
-    pairs = found.pairs[found.pairs["a"] != found.pairs["b"]].sort_values("agreement", ascending=False, kind="stable")
+    pairs = found.pairs[found.pairs["a"] != found.pairs["b"]].sort_values(
+        "agreement", ascending=found.measure.distance, kind="stable"
+    )
     for _, row in pairs.iterrows():
         interval = f"[{_number(row['low'])}, {_number(row['high'])}]"
         numbers = _number(row["agreement"]), interval, _number(row["chance"])

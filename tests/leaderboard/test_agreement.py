@@ -342,6 +342,11 @@ def test_the_command_lists_the_pairs_of_one_task(
     numbers = rf"{row['agreement']:.2f} +\[{row['low']:z.2f}, {row['high']:z.2f}\] +{row['chance']:z.2f}"
     assert re.search(rf"agree_(noise|same), agree_(same|noise) +{numbers} +{row['p']:.3g} +7", out)
     assert "-0.00" not in out
+    assert ("on it: 0, for it is a distance" in out) == (measure == "l1")
+    listed = re.findall(r"^agree_\w+, agree_\w+ +(-?[\d.]+) ", out, re.MULTILINE)
+    assert len(listed) > 3
+    # The closest pairs come first.
+    assert listed == sorted(listed, key=float, reverse=measure != "l1")
 
 
 def test_the_command_says_in_one_line_what_is_wrong(
