@@ -1,0 +1,40 @@
+"""Smooth masks of a given area (Fong, Patrick and Vedaldi 2019)."""
+
+from collections.abc import Sequence
+from math import ceil
+
+import torch
+from torch import Tensor
+from torch.nn.functional import unfold
+
+CELLS, WIDTH, COLDNESS = 16, 21 / 224, 20
+"""The cells of a side; how wide a cell spreads, as a share of the side, and the softness of the maximum: TorchRay's."""
+
+
+def steps_of(budget: int, areas: Sequence[float]) -> tuple[int, tuple[int, int]]:
+    """Return the steps for every area that a budget buys, and the bill of it, with the two ends."""
+    steps = (budget - 2) // max(len(areas), 1)
+    return steps, (2 + steps * len(areas), steps * len(areas))
+
+
+def smoothed(mask: Tensor) -> Tensor:
+    """Return masks (N, 1, h, w) in which every cell is the soft maximum of those around, which count less far away."""
+    width = WIDTH * min(mask.shape[2:])
+    reach = 1 + ceil(width)
+    offset = torch.arange(-reach, reach + 1, dtype=mask.dtype)
+    distance = (offset[:, None].square() + offset.square()).sqrt() / width
+    kernel = torch.exp(-2 * (distance - 0.5).clamp(min=0).square()).flatten()
+    around = unfold(mask, 2 * reach + 1, padding=reach) * kernel[:, None]
+    return (around * (COLDNESS * around).softmax(1)).sum(1).reshape(mask.shape)
+
+
+def beyond(mask: Tensor, area: Tensor, tied: bool) -> Tensor:
+    """Return how far masks are, in the mean square (N,), from 1 on their areas (N,) and 0 elsewhere, wherever that is.
+
+    Of masks that are tied everywhere, none of the elements is to be preferred: it is how far they are from the area.
+    """
+    flat = mask.flatten(1)
+    place = (torch.arange(flat.shape[1]) + 0.5) / flat.shape[1]
+    wanted = area[:, None] if tied else (place > 1 - area[:, None]).double()
+    ordered = flat if tied else flat.sort(dim=1, stable=True).values
+    return (ordered - wanted).square().mean(1)

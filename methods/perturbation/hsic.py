@@ -1,0 +1,31 @@
+"""HSIC attribution."""
+
+import torch
+from torch import Tensor
+
+from ...benchmark import Game, Rng, method
+from .._budget import demand
+
+
+@method(paper="arXiv:2206.06219", signed=False, passes=lambda budget: (budget, 0))
+def hsic(game: Game, rng: Rng, *, budget: int = 1500) -> Tensor:
+    """How much the target score depends on whether a unit is hidden: the Hilbert-Schmidt independence criterion.
+
+    Every unit is hidden in half of the random coalitions. Kernels are the paper's: equality for the unit, and for the
+    score a Gaussian, as wide as the median distance of two scores. The default budget is the paper's.
+    """
+    demand(budget, 2, "hsic")
+    kept = rng.uniform(budget, game.players).argsort(1).argsort(1) < budget // 2
+    scores = game.scores(kept).double()
+    return torch.stack([_dependence(*pair) for pair in zip(kept, scores, strict=True)])
+
+
+def _dependence(kept: Tensor, scores: Tensor) -> Tensor:
+    """Return the criterion (U,) between each column of coalitions (M, U) and their scores (M,)."""
+    distance = torch.pdist(scores[:, None])
+    width = distance.median() if distance.median() > 0 else distance.amax().clamp(min=torch.finfo(distance.dtype).tiny)
+    likeness = torch.exp(-((scores[:, None] - scores) / width).square() / 2)
+    centred = likeness - likeness.mean(0) - likeness.mean(1, keepdim=True) + likeness.mean()
+    # Equality is (1 + s s')/2 for signs s, and centring leaves nothing of the constant.
+    sign = 2 * kept.double() - 1
+    return (sign * (centred @ sign)).sum(0) / 2 / (len(scores) - 1) ** 2
