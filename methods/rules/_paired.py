@@ -167,7 +167,7 @@ def log_softmax(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor
 
 
 def softmax(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor:
-    """Say a softmax as the power of its logarithm: as a quotient, multipliers of what is far apart would have no end."""
+    """Say a softmax as the power of its logarithm: in a quotient, multipliers of what is far apart have no end."""
     return log_softmax(x, dim, dtype).exp()
 
 
