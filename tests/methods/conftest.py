@@ -93,7 +93,7 @@ def additive() -> Ask:
 
 @pytest.fixture
 def layered() -> Ask:
-    """Ask a network of a few layers about ever starker pictures: a convolutional one, or "tokens" with a class token."""
+    """Ask a network of a few layers about ever starker pictures: "picture", which convolves, or "tokens"."""
 
     def ask(kind: str, readout: str = "probability") -> Question:
         x = torch.rand(5, 3, 12, 16, generator=torch.Generator().manual_seed(21)) - 0.5

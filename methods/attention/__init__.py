@@ -1,0 +1,1 @@
+"""What the tokens of a transformer attend to, and what that does to the score."""
