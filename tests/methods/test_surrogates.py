@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -172,6 +173,17 @@ def test_weights_for_all_samples_are_the_same_as_weights_for_each() -> None:
     xi, weight, scores = torch.rand(2, 20, 5).double(), torch.rand(20).double(), torch.rand(2, 20).double()
     shared, own = (squared_error(Given(scores, {}), [(xi, w)]) for w in (weight, weight.expand(2, -1)))
     assert shared.equal(own)
+
+
+@pytest.mark.parametrize("ends", [{}, {1.0: 0.7}], ids=["free", "here"])
+def test_inputs_alone_are_ridge_regressions_of_one_input_each(ends: dict[float, float]) -> None:
+    generator = torch.Generator().manual_seed(4)
+    xi, weight, scores = (torch.rand(2, 9, *s, generator=generator, dtype=torch.float64) for s in ((5,), (), ()))
+    found = squared_error(Given(scores, ends), [(xi, weight)], through=tuple(ends), ridge=2.5, alone=True)
+    for sample, column in product(range(2), range(5)):
+        one = xi[sample, :, column : column + 1].numpy()
+        expected = constrained(one, weight[sample].numpy(), scores[sample].numpy(), ends, 2.5)
+        assert found[sample, column].item() == pytest.approx(expected[0], rel=1e-9)
 
 
 # Pitfalls of the paper's own code.
