@@ -16,18 +16,18 @@ Data = dict[str, Any]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a script to read.")]
 Folder = Annotated[Path, typer.Argument(help="The directory of a run.", metavar="DIR")]
 
-screen = Console()
-notes = Console(stderr=True, soft_wrap=True)
+screen = Console(markup=False)
+notes = Console(stderr=True, soft_wrap=True, markup=False)
 
 
 def say(text: str) -> None:
     """Print a line."""
-    screen.print(text, markup=False, highlight=False, soft_wrap=True)
+    screen.print(text, highlight=False, soft_wrap=True)
 
 
 def tell(line: str) -> None:
     """Print a line on standard error."""
-    notes.print(f"heatproof: {line}", markup=False, highlight=False)
+    notes.print(f"heatproof: {line}", highlight=False)
 
 
 def show(as_json: bool, data: object, tables: Iterable[RenderableType]) -> None:

@@ -30,7 +30,7 @@ class Figure:
     note: str = ""
 
 
-def attempt(name: str, title: str, draw: Callable[[], alt.LayerChart], folder: Path, export: bool = True) -> Figure:
+def attempt(name: str, title: str, draw: Callable[[], alt.TopLevelMixin], folder: Path, export: bool = True) -> Figure:
     """Draw a chart and write its files into the folder's assets; a failure becomes a note in its place."""
     try:
         spec = draw().to_dict()
@@ -41,7 +41,7 @@ def attempt(name: str, title: str, draw: Callable[[], alt.LayerChart], folder: P
 
 
 def _export(spec: Spec, folder: Path, name: str) -> dict[str, str]:
-    wide = {**spec, "width": WIDTH, "background": "white"}
+    wide = {**spec, **({"width": WIDTH} if "width" in spec else {}), "background": "white"}
     made = {"svg": vegalite_to_svg(wide).encode(), "png": vegalite_to_png(wide, scale=2), "pdf": vegalite_to_pdf(wide)}
     for kind, content in made.items():
         (folder / f"assets/{name}.{kind}").write_bytes(content)
@@ -118,6 +118,35 @@ def quality_and_cost(track: Track) -> alt.LayerChart:
     named = names.transform_filter("datum.role == 'entrant'")
     line = alt.Chart(pareto(data)).mark_line(interpolate="step-after", color=ORANGE, strokeWidth=2).encode(x=x, y=y)
     return _styled(_references("y") + line + whiskers + dots + named, 380)
+
+
+def swept(track: Track, settings: Mapping[str, Mapping[str, object]], name: str) -> pd.DataFrame:
+    """The ranked variants that a suite sweeps a setting of, a row each: method without the setting, value, score."""
+    ranked = track.table.dropna(subset="score").reset_index(names="variant")
+    rows = ranked[ranked["variant"].str.contains(f"[\\[,]{name}=", regex=True)]
+    values = rows["variant"].map(lambda variant: settings[variant][name])
+    return rows.assign(value=values, method=rows["variant"].str.split("[").str[0])
+
+
+def learning_curves(track: Track, settings: Mapping[str, Mapping[str, object]], name: str) -> alt.FacetChart:
+    """The headline score of each method against a setting that the suite sweeps, each with all others faint."""
+    data = swept(track, settings, name)
+    if data.empty:
+        raise ValueError(f"no method is ranked at several values of {name}")
+    everyone = data.merge(pd.Series(data["method"].unique(), name="panel"), how="cross")
+    ticks = [tick for tick in _decades(data["value"].max()) if tick >= data["value"].min()]
+    scale = alt.Scale(type="log", nice=False, padding=6)
+    x = alt.X("value:Q", title=name, scale=scale, axis=alt.Axis(values=ticks, format="~s"))
+    base = alt.Chart(everyone).encode(x=x, tooltip=_tooltip("value", "score", "low", "high"))
+    mine = base.transform_filter("datum.method == datum.panel")
+    y = alt.Y("score:Q", title="score", scale=alt.Scale(zero=False))
+    faint = base.mark_line(color=GREY, opacity=0.3, strokeWidth=1).encode(y=y, detail="method:N")
+    band = mine.mark_area(color=BLUE, opacity=0.15).encode(y=alt.Y("low:Q"), y2="high:Q")
+    line = mine.mark_line(color=BLUE, point={"color": BLUE, "size": 30}).encode(y=y)
+    panels: alt.LayerChart = (faint + band + line).properties(width=170, height=120)
+    chart: alt.FacetChart = panels.facet(facet=alt.Facet("panel:N", title=None), columns=4)
+    styled: alt.FacetChart = chart.configure(font=FONT, axis={"gridOpacity": 0.4})
+    return styled
 
 
 def _decades(most: float) -> list[float]:

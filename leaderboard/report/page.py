@@ -1,12 +1,14 @@
 """The page: one folder that opens without a network."""
 
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from shutil import copyfile
 
+import altair as alt
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -14,8 +16,9 @@ from vl_convert import javascript_bundle
 
 from . import bibtex, figures, words
 from .heatmaps import Gallery, galleries
-from .tables import Findings
+from .tables import Findings, Track
 
+Draw = Callable[[Track], alt.TopLevelMixin]
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -73,10 +76,13 @@ def _datatables() -> str:
 
 def _charts(findings: Findings, folder: Path) -> list[figures.Figure]:
     """The charts of every ranking."""
-    kinds = {
+    kinds: dict[str, tuple[str, Draw]] = {
         "ranking": ("Ranking", figures.ranking),
         "cost": ("Quality against cost", figures.quality_and_cost),
     }
+    settings = {name: card["settings"] for name, card in findings.results.manifest["methods"].items()}
+    for name in findings.results.manifest["suite"].get("sweep", ()):
+        kinds["learning"] = (f"Quality against {name}", partial(figures.learning_curves, settings=settings, name=name))
     return [
         figures.attempt(f"{kind}-{place}", f"{title}, {track.name} track", partial(draw, track), folder)
         for place, track in enumerate(findings.tracks, 1)
