@@ -44,12 +44,11 @@ class Fading:
 
 def fading(model: Differentiable, x: Tensor, target: Tensor, baseline: Tensor, deletion: str) -> Fading:
     """Return inputs that fade to the task's baseline or to a blurred copy; two passes."""
-    choices = {"baseline": lambda: baseline, "blur": lambda: imputers["blur"].function(x)}
-    if deletion not in choices:
-        raise ValueError(f"deletion {deletion!r} is unknown; choose one of {', '.join(choices)}")
-    hidden: Tensor = choices[deletion]()
+    if deletion not in ("baseline", "blur"):
+        raise ValueError(f"deletion {deletion!r} is unknown; choose one of baseline, blur")
+    hidden: Tensor = imputers["blur"].function(x) if deletion == "blur" else baseline
     change = (model.score(x, target) - model.score(hidden, target)).abs()
-    return Fading(model, x, target, hidden, change.clamp(min=1e-12))
+    return Fading(model, x, target, hidden, change.clamp(min=1e-6))
 
 
 def descended(mask: Tensor, steps: int, optimiser: Optimizer, loss: Callable[[Tensor, int], Tensor]) -> Tensor:

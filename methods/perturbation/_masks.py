@@ -27,7 +27,7 @@ class Hidden:
 
     def scores(self, masks: Tensor) -> Tensor:
         """Return the target's scores (N, M) of each input behind its masks (N, M, E), or behind shared ones (M, E)."""
-        some = masks.expand(len(self.x), -1, -1).split(self.room, 1)
+        some = torch.split(masks.expand(len(self.x), -1, -1), self.room, 1)
         return torch.cat([self._scores(part) for part in some], 1)
 
     def _scores(self, masks: Tensor) -> Tensor:

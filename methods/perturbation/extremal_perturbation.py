@@ -1,14 +1,13 @@
 """Extremal perturbation."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from ...benchmark import Differentiable, method
 from .._budget import demand
-from ._area import CELLS, beyond, steps_of, smoothed
+from ._area import CELLS, beyond, smoothed, steps_of
 from ._learned import Fading, descended, fading
 
 WEIGHT, GROWTH, RATE = 15.0, 16.0, 0.2
@@ -29,7 +28,8 @@ def extremal_perturbation(
     """The smooth mask of a given area that keeps the target score highest, learned; the mean over the `areas`.
 
     The areas, as shares of the input, divide the budget; the default are the paper's 800 steps, and the two ends, whose
-    difference is the unit of the score. `deletion` is "baseline", or the paper's "blur".
+    difference is the unit of the score. `deletion` is "baseline", or the paper's "blur". Masks start half deleted,
+    where no probability is saturated.
     """
     demand(budget, 2 + len(areas), "extremal_perturbation")
     if not areas or not all(0 < area < 1 for area in areas):
@@ -41,14 +41,15 @@ def extremal_perturbation(
         return inputs.enlarged(smoothed(mask)) if inputs.sides else mask
 
     def loss(mask: Tensor, step: int) -> Tensor:
-        visible = shown(mask)
-        return WEIGHT * GROWTH ** (step / steps) * beyond(visible, area, step == 0) - inputs.share(visible)
+        visible, weight = shown(mask), WEIGHT * float(GROWTH ** (step / steps))
+        return weight * beyond(visible, area, step == 0) - inputs.share(visible)
 
-    mask = inputs.start(tuple(min(CELLS, side) for side in inputs.sides), 1.0)
+    mask = inputs.start(tuple(min(CELLS, side) for side in inputs.sides), 0.5)
     optimiser = torch.optim.SGD([mask], lr=RATE, momentum=0.9, dampening=0.9)
-    return shown(descended(mask, steps, optimiser, loss)).unflatten(0, (len(x), -1)).mean(1)
+    found = shown(descended(mask, steps, optimiser, loss))
+    return found.reshape(len(x), len(areas), *found.shape[1:]).mean(1)
 
 
 def _repeated(inputs: Fading, times: int) -> Fading:
-    parts = (part.repeat_interleave(times, 0) for part in (inputs.x, inputs.target, inputs.hidden, inputs.change))
-    return replace(inputs, **dict(zip(("x", "target", "hidden", "change"), parts, strict=True)))
+    parts = (inputs.x, inputs.target, inputs.hidden, inputs.change)
+    return Fading(inputs.model, *(part.repeat_interleave(times, 0) for part in parts))

@@ -1,6 +1,6 @@
 """RISE."""
 
-from torch import Tensor, einsum, eye
+from torch import Tensor, einsum, eye, split
 from torch.nn.functional import interpolate
 
 from ...benchmark import BlackBox, Rng, element_count, method
@@ -32,7 +32,7 @@ def rise(
     sides = x.shape[2:] if x.ndim == 4 else ()
     grids = rng.uniform(budget, *([cells] * 2 if sides else [element_count(x)])) < share
     corners = rng.uniform(budget, 2)
-    for grid, corner in zip(grids.split(hidden.room, 1), corners.split(hidden.room, 1), strict=True):
+    for grid, corner in zip(split(grids, hidden.room, 1), split(corners, hidden.room, 1), strict=True):
         masks = _enlarged(grid.double(), corner, sides) if sides else grid
         total = total + einsum("nm,nme->ne", hidden.scores(masks).double(), masks.double())
     return total / (budget * share)

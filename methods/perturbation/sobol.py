@@ -22,7 +22,7 @@ def sobol(
     demand(budget, 2 * (count + 2), "sobol")
     hidden = Hidden(model, x, target, baseline)
     answers = [_asked(hidden, design, units) for design in _designs(rng, count, budget // (count + 2)).unbind(1)]
-    first, second, swapped = torch.stack(answers, 1).split([1, 1, count], 2)
+    first, second, swapped = torch.split(torch.stack(answers, 1), [1, 1, count], 2)
     spread = torch.cat([first, second], 1).var((1, 2), correction=0)
     moved = (first - swapped).square().mean(1) / 2
     return torch.where(spread[:, None] > 0, moved / spread[:, None], 0.0)

@@ -14,6 +14,13 @@ def evaluations(units: int, budget: int) -> int:
     return 2**units if 2**units <= budget else 2 + 2 * ((budget - 2) // 2)
 
 
+def every_coalition(units: int) -> tuple[Tensor, Tensor]:
+    """Return all coalitions (1, M, U) bool but the empty and the full one, and the kernel as their weights (M,)."""
+    every = torch.arange(1, 2**units - 1)[:, None] >> torch.arange(units) & 1
+    kernel = [1 / (comb(units, size) * size * (units - size)) for size in range(1, units)]
+    return every.bool()[None], torch.tensor(kernel, dtype=torch.float64)[every.sum(1) - 1]
+
+
 def coalitions(rng: Rng, units: int, budget: int) -> tuple[Tensor, Tensor]:
     """Return coalitions (N, M, U) bool, the empty and the full one left out, and their weights (M,).
 
@@ -21,9 +28,8 @@ def coalitions(rng: Rng, units: int, budget: int) -> tuple[Tensor, Tensor]:
     (Covert and Lee 2021), which all weigh the same.
     """
     if 2**units <= budget:
-        every = torch.arange(1, 2**units - 1)[:, None] >> torch.arange(units) & 1
-        kernel = [1 / (comb(units, size) * size * (units - size)) for size in every.sum(1).tolist()]
-        return every.bool().expand(len(rng), -1, -1), torch.tensor(kernel, dtype=torch.float64)
+        present, weight = every_coalition(units)
+        return present.expand(len(rng), -1, -1), weight
     demand(budget, 4, "kernel_shap")
     drawn = (budget - 2) // 2
     sizes = torch.arange(1, units, dtype=torch.float64)
@@ -34,7 +40,10 @@ def coalitions(rng: Rng, units: int, budget: int) -> tuple[Tensor, Tensor]:
 
 
 def constrained_least_squares(present: Tensor, weight: Tensor, worth: Tensor, total: Tensor) -> Tensor:
-    """Return the values (N, U) that fit the coalitions' worth (N, M) best among those that add up to the total (N,)."""
+    """Return the values (N, U) that fit the coalitions' worth (N, M) best among those that add up to the total (N,).
+
+    Coalitions that all samples share are given once, (1, M, U).
+    """
     if present.shape[2] == 1:
         return total[:, None]
     design = present.double()
