@@ -169,7 +169,14 @@ class Method(Part):
     signed: bool = True
     """Whether its values tell support from opposition."""
     role: Role = "entrant"
+    library: str = ""
+    """The package of others that computes it; empty: it is our own."""
     words = METHOD_WORDS
+
+    @property
+    def base(self) -> str:
+        """The name that it was registered under: `lime`, or `lime@captum` where a library computes it."""
+        return f"{super().base}@{self.library}" if self.library else super().base
 
     def __post_init__(self) -> None:
         """Keep the truth from all but the shipped controls and canaries."""
@@ -238,15 +245,20 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
 def method(
-    *, paper: str = "", signed: bool = True, role: Role = "entrant", passes: Passes | None = None
+    *,
+    paper: str = "",
+    signed: bool = True,
+    role: Role = "entrant",
+    passes: Passes | None = None,
+    library: str = "",
 ) -> Callable[[FunctionT], FunctionT]:
-    """Register an attribution method under its function's name.
+    """Register an attribution method under its function's name, with the `library` behind it that computes it.
 
     `passes` gives the closed-form bill per sample, (forward, backward), from the settings and the number of `units`.
     """
 
     def register(function: FunctionT) -> FunctionT:
-        methods.add(Method(function, paper, passes, (), signed, role))
+        methods.add(Method(function, paper, passes, (), signed, role, library))
         return function
 
     return register

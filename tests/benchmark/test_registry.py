@@ -70,6 +70,35 @@ def test_a_variant_has_other_defaults_and_a_name_that_tells_them() -> None:
     assert methods["varied[]"] == part
 
 
+def test_what_a_library_computes_is_named_after_it_and_stands_beside_ours() -> None:
+    def varied(x: Tensor, *, steps: int = 8) -> Tensor:
+        """What it computes."""
+        return x * steps
+
+    def own() -> Callable[..., Tensor]:
+        def varied(x: Tensor) -> Tensor:
+            """What we compute."""
+            return x
+
+        return varied
+
+    ours = method()(own())
+    assert method(library="elsewhere")(varied) is varied
+    part = methods["varied@elsewhere"]
+    assert (part.name, part.base, part.library, part.function) == (
+        "varied@elsewhere",
+        "varied@elsewhere",
+        "elsewhere",
+        varied,
+    )
+    assert (part.role, methods["varied"].function, methods["varied"].library) == ("entrant", ours, "")
+    variant = methods["varied@elsewhere[steps=3]"]
+    assert (variant.name, variant.base) == ("varied@elsewhere[steps=3]", "varied@elsewhere")
+    assert pickle.loads(pickle.dumps(variant)) == variant
+    with pytest.raises(UnknownName, match="did you mean varied@elsewhere"):
+        _ = methods["varied@elsewere"]
+
+
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [

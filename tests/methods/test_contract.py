@@ -45,9 +45,14 @@ def test_half_of_the_method_files_have_at_most_25_lines() -> None:
 
 
 def test_name_of_the_function_is_the_name_of_the_file() -> None:
-    shipped = {name: Path(getsourcefile(methods[name].function) or "") for name in methods}
-    assert {path.stem for path in parts()} == {name for name, path in shipped.items() if FOLDER in path.parents}
-    assert all(path.stem == name for name, path in shipped.items() if FOLDER in path.parents)
+    """What a library computes, `x@library`, lives in the library's own file."""
+    files = {name: Path(getsourcefile(methods[name].function) or "") for name in methods}
+    shipped = {name: path.relative_to(FOLDER) for name, path in files.items() if FOLDER in path.parents}
+    assert {path.relative_to(FOLDER) for path in parts()} == set(shipped.values())
+    ours = {name: path for name, path in shipped.items() if "@" not in name}
+    assert all(path.stem == name for name, path in ours.items())
+    theirs = {name: path for name, path in shipped.items() if "@" in name}
+    assert all(path == Path("libraries", f"{name.partition('@')[2]}.py") for name, path in theirs.items())
 
 
 @pytest.mark.usefixtures("own_parts")
