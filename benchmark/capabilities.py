@@ -1,11 +1,13 @@
 """What a method may ask of a model: its annotation is a declaration, and the view that it is handed a permission."""
 
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from torch import Tensor, nn
 
 from .errors import Refused
+from .lending import Lent
 from .network import Network
 
 
@@ -68,6 +70,10 @@ class WhiteBox(Differentiable, Protocol):
 
     def randomized(self, seed: int, names: Collection[str] | None = None) -> "WhiteBox":
         """Return a copy with every parameter, or those of these names, drawn anew, as if it had never been trained."""
+        ...
+
+    def lent(self, readout: str = "") -> AbstractContextManager[Lent]:
+        """Lend a copy as one module, from inputs to a readout of every class (N, K), for a library to work with."""
         ...
 
     def inside(self, x: Tensor, layer: str) -> "tuple[WhiteBox, Tensor]":

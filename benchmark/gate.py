@@ -14,6 +14,7 @@ from .capabilities import BlackBox, Differentiable, GlassBox, Layered, WhiteBox,
 from .data import Cost
 from .errors import Refused
 from .layers import captured, layer_of
+from .lending import Lent
 from .network import Network, check_readout, read_logits, read_out
 
 NUMBERS = 1 << 20
@@ -86,6 +87,16 @@ class Gate:
         other = Gate(change(self.network), readout or self.readout, self.batch_size)
         other.meter = self.meter
         return other
+
+    @contextmanager
+    def lent(self, readout: str = "") -> Iterator[Lent]:
+        """Lend a copy of the network as one module, for a library to pass inputs through, in batches of its own.
+
+        Its scores (N, K) are this readout, or the gate's; see `Lent` for the bill. Gradient mode is on meanwhile.
+        """
+        check_readout(readout)
+        with torch.enable_grad():
+            yield Lent(self.network, readout or self.readout, self.meter)
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the logits (N, K)."""

@@ -27,7 +27,7 @@ from heatproof.benchmark.harness import Asked, explain
 
 OUTPUTS = {"score", "logits", "readout"}
 LAYERS = {"layers", "tap", "attention", "places"}
-NETWORK = {"module", "masked", "randomized", "changed", "inside"}
+NETWORK = {"module", "masked", "randomized", "changed", "inside", "lent"}
 ANSWERS = {
     BlackBox: OUTPUTS,
     Differentiable: OUTPUTS | {"gradient"},

@@ -405,3 +405,104 @@ def test_preprocessing_stands_inside_the_gate() -> None:
     leaf = x.clone().requires_grad_()
     score = module((leaf - 0.5) / 0.25).gather(1, target[:, None]).sum()
     torch.testing.assert_close(gate.gradient(x, target), torch.autograd.grad(score, leaf)[0])
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+def test_a_lent_network_gives_the_readout_of_every_class(readout: str) -> None:
+    x, _ = samples()
+    gate = Gate(Network(mlp(), preprocess=lambda raw: raw / 2), readout)
+    with gate.lent() as lent:
+        scores = lent(x)
+    for label in range(K):
+        torch.testing.assert_close(scores[:, label], gate.score(x, torch.full((N,), label)))
+    with gate.lent("logit") as lent:
+        torch.testing.assert_close(lent(x), gate.logits(x))
+        torch.testing.assert_close(lent.after(lent.before(x)), gate.logits(x))
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+def test_a_lent_network_has_the_gradients_of_the_gate(readout: str) -> None:
+    x, target = samples()
+    gate = Gate(Network(mlp(), preprocess=lambda raw: raw / 2), readout)
+    expected, leaf = gate.gradient(x, target), x.clone().requires_grad_()
+    with torch.no_grad(), gate.lent() as lent:
+        (gradient,) = torch.autograd.grad(lent(leaf).gather(1, target[:, None]).sum(), leaf)
+    torch.testing.assert_close(gradient, expected)
+
+
+def test_a_lent_network_bills_all_that_passes_and_again_what_gradients_come_back_to() -> None:
+    x, _ = samples()
+    gate = Gate(Network(mlp()), batch_size=2)
+    with gate.lent() as lent:
+        assert gate.meter.cost() == Cost()
+        lent(x)
+        assert gate.meter.cost() == Cost(N, 0), "nothing asks for a gradient"
+        scores = lent(x[:4].clone().requires_grad_())
+        assert gate.meter.cost() == Cost(N + 4, 0), "nothing has asked for one yet"
+        scores.sum().backward(retain_graph=True)
+        assert gate.meter.cost() == Cost(N + 4, 4)
+        scores[0, 0].backward()
+        assert gate.meter.cost() == Cost(N + 4, 8), "four inputs for every way back, whichever score it starts from"
+        lent.after(lent.before(x[:3]))
+        assert gate.meter.cost() == Cost(N + 7, 8)
+    gate.score(x, torch.zeros(N, dtype=torch.int64))
+    assert gate.meter.cost() == Cost(2 * N + 7, 8)
+
+
+def test_whatever_is_done_to_a_lent_network_stays_with_it() -> None:
+    module = seeded(lambda: nn.Sequential(nn.Linear(D, 8), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear(8, K)))
+    module[0].weight.requires_grad_(False)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    gate = Gate(Network(module), "logit")
+    x, target = samples()
+    expected = gate.score(x.float(), target)
+    with gate.lent() as lent:
+        assert not any(part.training for part in lent.modules())
+        assert not any(parameter.requires_grad for parameter in lent.parameters())
+        assert lent.layer("1").inplace is False
+        torch.testing.assert_close(lent(x.float()).gather(1, target[:, None])[:, 0], expected)
+        lent.layer("0").register_forward_hook(lambda *_: torch.full((N, 8), torch.nan))
+        lent.layer("3").weight.data.zero_()  # type: ignore[union-attr, operator]
+        lent.after.inner[1] = nn.Identity()  # type: ignore[operator]
+        assert lent(x.float()).isnan().all()
+    torch.testing.assert_close(gate.score(x.float(), target), expected)
+    assert all(value.equal(before[name]) for name, value in module.state_dict().items())
+    assert [parameter.requires_grad for parameter in module.parameters()] == [False, True, True, True]
+    assert (module.training, module[1].inplace, len(module[0]._forward_hooks)) == (True, True, 0)
+
+
+def test_a_forward_that_was_put_in_place_of_a_network_s_own_runs_the_copy() -> None:
+    """Or nobody would hear what a library hangs on the copy's parts."""
+    module, calls = mlp(), [0]
+
+    def watched(forward: Callable[[Tensor], Tensor], *, times: int = 1) -> Callable[..., Tensor]:
+        def attempt(x: Tensor, *, by: int = times) -> Tensor:
+            calls[0] += by
+            return forward(x)
+
+        return attempt
+
+    vars(module)["forward"] = watched(module.forward, times=2)
+    gate = Gate(Network(module), "logit")
+    heard: list[object] = []
+    with gate.lent() as lent:
+        lent.layer("0").register_forward_hook(lambda *_: heard.append(1))
+        torch.testing.assert_close(lent(samples()[0]), gate.logits(samples()[0]))
+    assert (len(heard), calls[0]) == (1, 4)
+
+
+def test_a_network_that_cannot_be_lent_is_refused() -> None:
+    black = Gate(Network(predict=lambda x: x.softmax(1)))
+    with pytest.raises(Refused, match="no module: it only gives scores"), black.lent():
+        pass
+    with pytest.raises(ValueError, match="readout 'odds' is unknown"), Gate(Network(mlp())).lent("odds"):
+        pass
+    with pytest.raises(Refused, match="no layer '9': it has"), Gate(Network(mlp())).lent() as lent:
+        lent.layer("9")
+
+
+def test_a_lent_network_turns_a_layer_s_activation_to_the_grid_of_the_picture() -> None:
+    network = Network(conv(), layers=lambda: ("0",), grid=lambda activation: activation.flip(1))
+    activation = torch.rand(2, 3, 4, 4)
+    with Gate(network).lent() as lent:
+        assert lent.grid(activation).equal(activation.flip(1))
