@@ -1,18 +1,12 @@
 """From attention between tokens to a map of the picture."""
 
 from functools import reduce
-from typing import cast
 
 import torch
 from torch import Tensor
 
-from ...benchmark import GlassBox, Layered
+from ...benchmark import Layered
 from ..cam._maps import enlarged
-
-
-def by_readout(model: GlassBox, readout: str) -> GlassBox:
-    """Return the model with another readout; empty: the task's own."""
-    return cast(GlassBox, model.changed(lambda network: network, readout))
 
 
 def gained(maps: Tensor, gradients: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from ...benchmark import GlassBox, method
-from ._tokens import as_read, beside_itself, by_readout, gained, rolled_out
+from .._readouts import by_readout
+from ._tokens import as_read, beside_itself, gained, rolled_out
 
 
 @method(paper="arXiv:2103.15679", signed=False, passes=lambda: (1, 1))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +27,7 @@ def ablation_cam(model: GlassBox, x: Tensor, target: Tensor, *, layer: str = "",
     activation = model.tap(x, target, name)[0].double()
     chosen = strongest(activation, budget, 2, "ablation_cam")
     score = model.score(x, target)[:, None]
-    ablated = model.changed(lambda network: replace(network, module=Ablated(network, name, x.shape), preprocess=_same))
+    ablated = model.changed(lambda network: Network(Ablated(network, name, x.shape)))
     some = torch.split(chosen, max(1, NUMBERS // max(x.numel(), 1)), 1)
     drops = score - torch.cat([_scores(ablated, x, target, one_hot(part, activation.shape[1])) for part in some], 1)
     weights = drops / score.abs().where(score != 0, 1)
@@ -41,10 +40,6 @@ def _scores(ablated: WhiteBox, x: Tensor, target: Tensor, gone: Tensor) -> Tenso
     copies = x.flatten(1)[:, None].expand(-1, gone.shape[1], -1)
     beside = torch.cat([copies, 1 - gone.to(x.dtype)], 2).flatten(0, 1)
     return ablated.score(beside, target.repeat_interleave(gone.shape[1])).reshape(gone.shape[:2])
-
-
-def _same(x: Tensor) -> Tensor:
-    return x
 
 
 class Ablated(nn.Module):
