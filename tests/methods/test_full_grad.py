@@ -26,6 +26,7 @@ class Net(nn.Module):
         self.first, self.norm = nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4)
         self.second, self.plain = nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4, affine=False)
         self.rectify, self.pool = nn.LeakyReLU(0.1, inplace=True), nn.MaxPool2d(2)
+        self.third = nn.Conv2d(4, 4, 3, padding=1)
         self.hidden, self.head = nn.Linear(4 * 2 * 3, 7), nn.Linear(7, 3)
         self.last = last
         for norm in (self.norm, self.plain):
@@ -38,7 +39,7 @@ class Net(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.rectify(self.norm(self.first(x)))
         y = self.pool(self.rectify(y + self.plain(self.second(y))))
-        logits: Tensor = self.head(self.last(self.hidden(y.flatten(1))))
+        logits: Tensor = self.head(self.last(self.hidden(self.rectify(self.third(y)).flatten(1))))
         return logits
 
 
@@ -61,7 +62,7 @@ def terms_by_hand(net: Net, x: Tensor, target: int) -> tuple[list[Tensor], list[
     outputs: dict[nn.Module, Tensor] = {}
     hooks = [
         layer.register_forward_hook(lambda layer, _, out: outputs.update({layer: out}) or out.clone())
-        for layer in (net.first, net.norm, net.plain, net.hidden, net.head)
+        for layer in (net.first, net.norm, net.plain, net.third, net.hidden, net.head)
     ]
     leaf = x[None].clone().requires_grad_()
     logit = net(leaf)[0, target]
@@ -72,7 +73,8 @@ def terms_by_hand(net: Net, x: Tensor, target: int) -> tuple[list[Tensor], list[
     shift = net.norm.bias - net.norm.weight * net.norm.running_mean / root
     alone = -net.plain.running_mean / (net.plain.running_var + net.plain.eps).sqrt()
     placed = [x * torch.autograd.grad(logit, leaf, retain_graph=True)[0][0]]
-    for layer, bias in ((net.first, net.first.bias), (net.norm, shift), (net.plain, alone)):
+    biases = ((net.first, net.first.bias), (net.norm, shift), (net.plain, alone), (net.third, net.third.bias))
+    for layer, bias in biases:
         placed.append(bias[:, None, None] * slopes[layer][0])
     return placed, [net.hidden.bias * slopes[net.hidden][0], net.head.bias * slopes[net.head][0]], logit.item()
 
@@ -140,7 +142,9 @@ def test_a_coarser_network_gives_a_map_of_the_pictures_size() -> None:
 
 @pytest.mark.parametrize("last", [torch.tanh, nn.functional.gelu, nn.functional.silu, lambda y: y.clamp(-0.05, 0.05)])
 def test_refuses_what_is_not_piecewise_linear_or_has_hidden_biases(last: Callable[[Tensor], Tensor]) -> None:
-    with pytest.raises(Refused, match=r"full_grad needs a piecewise linear network .* of this one, [0-9.]+% of the terms"):
+    with pytest.raises(
+        Refused, match=r"full_grad needs a piecewise linear network .* of this one, [0-9.]+% of the terms"
+    ):
         found(question(seeded(lambda: Net(last))))
 
 
