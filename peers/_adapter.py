@@ -1,15 +1,11 @@
 """What a metric of another library is to us, and the lists of them."""
 
-import io
-import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, wraps
 from importlib import import_module
 from importlib.metadata import packages_distributions, version
-from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..benchmark import Better, Metric, UnknownName
+from ..benchmark.libraries import quiet
 
 LIBRARIES = ("captum", "pytorch_grad_cam", "quantus")
 """The libraries whose metrics can be measured."""
@@ -85,19 +82,6 @@ def _found(library: str, name: str) -> Peer:
     return next(peer for peer in find(library) if peer.name == name)
 
 
-def load(module: str) -> ModuleType:
-    """Import a module of a peer."""
-    library = module.partition(".")[0]
-    try:
-        with quiet():
-            return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != library:
-            raise
-        message = f"{library} is not installed: pip install 'heatproof[peers]'"
-        raise ModuleNotFoundError(message, name=library) from None
-
-
 def peer(
     *,
     theirs: str,
@@ -147,11 +131,3 @@ def _scored(function: Callable[..., object], name: str) -> Scored:
         return {name: torch.as_tensor(np.asarray(values, dtype=np.float64))}
 
     return scored
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep to a library what it prints and warns of."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"), redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield

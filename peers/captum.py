@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ..benchmark import BlackBox, Rng, at_elements, impute, like_input, unit_count
-from ._adapter import load, peer
+from ..benchmark.libraries import load
+from ._adapter import peer
 
 LIBRARY = load("captum.metrics")
 

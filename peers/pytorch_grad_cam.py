@@ -6,11 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from ..benchmark import BlackBox, Refused
-from ..models import _torchvision
-from ._adapter import load, peer
+from ..benchmark.libraries import load
+from ._adapter import peer
 
-IMPORTABLE = _torchvision.DECLARED
-"""What lets pytorch-grad-cam import torchvision, where that was built for another torch."""
 ROAD = load("pytorch_grad_cam.metrics.road")
 MULTIPLIED = load("pytorch_grad_cam.metrics.cam_mult_image")
 TARGETS = load("pytorch_grad_cam.utils.model_targets")

@@ -22,7 +22,8 @@ from ...benchmark import (
     per_unit,
     read_logits,
 )
-from .._adapter import Reads, Scored, load, peer
+from ...benchmark.libraries import load
+from .._adapter import Reads, Scored, peer
 
 LIBRARY = load("quantus")
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 
+from heatproof.benchmark import libraries
 from heatproof.models import _torchvision
 
 
@@ -15,14 +16,14 @@ def test_timm_arrives_working():
 
 
 def test_operators_are_declared_exactly_where_the_extension_is_missing():
-    assert (_torchvision.DECLARED is None) == _torchvision.extension_loads()
+    assert (libraries.torchvision_operators() is None) == libraries.extension_loads()
 
 
 @pytest.mark.parametrize("loads", [True, False])
 def test_a_healthy_torchvision_is_left_alone(monkeypatch, loads):
-    monkeypatch.setattr(_torchvision, "extension_loads", lambda: loads)
-    monkeypatch.setattr(_torchvision, "SCHEMAS", ("only_a_test(Tensor x) -> Tensor",))
-    library = _torchvision.declare_missing()
+    monkeypatch.setattr(libraries, "extension_loads", lambda: loads)
+    monkeypatch.setattr(libraries, "SCHEMAS", ("only_a_test(Tensor x) -> Tensor",))
+    library = libraries.torchvision_operators.__wrapped__()
     assert (library is None) == loads
     assert hasattr(torch.ops.torchvision, "only_a_test") != loads
 

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from heatproof.benchmark import Refused
 from heatproof.benchmark.checks._questions import Question
-from heatproof.models import _torchvision  # noqa: F401 - makes torchvision importable, which it imports
+from heatproof.benchmark.libraries import torchvision_operators
 
+torchvision_operators()
 cam = pytest.importorskip("pytorch_grad_cam.metrics.perturbation_confidence", reason="grad-cam is not installed")
 
 Scored = Callable[..., Tensor]
