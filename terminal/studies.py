@@ -53,10 +53,12 @@ def agreements(found: Agreement) -> Iterator[RenderableType]:
         yield _pairs(found)
     for (name, reason), rows in found.left_out.groupby(["method", "reason"], sort=False):
         yield Text(f"left out: {name} on {', '.join(rows['task'])}: {reason}", style="yellow")
-    same = "0, for it is a distance" if found.measure.distance else "less than 1 where ties leave the order to chance"
+    diagonal = (
+        "0, for it is a distance" if found.measure.distance else "less than 1 where ties leave the order to chance"
+    )
     yield Text(
         f"above the diagonal: the mean over samples, dim where p >= 0.05 under random relabelling of the units (each "
-        f"pair for itself); below it: half of its {found.level:.0%} interval; on it: {same}",
+        f"pair for itself); below it: half of its {found.level:.0%} interval; on it: {diagonal}",
         style="dim",
     )
 
