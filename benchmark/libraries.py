@@ -1,4 +1,4 @@
-"""Other people's libraries: they are imported here, and what they print, warn of and draw is kept from everybody else."""
+"""Other people's libraries: imported here, and what they print, warn of and draw is kept from everybody else."""
 
 import importlib.util
 import io

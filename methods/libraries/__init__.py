@@ -1,0 +1,1 @@
+"""Methods as other libraries compute them: entrants beside our own, named `method@library`."""
