@@ -156,6 +156,17 @@ def test_refuses_by_name_what_it_has_no_rule_for(name: str, what: str) -> None:
         maps(name, ask(Module(function), given((3, 3)) - 0.5, target=torch.arange(3)))
 
 
+def test_refuses_what_ends_out_of_sight() -> None:
+    """Nothing is asked of the logits before the gate reads them."""
+
+    class End(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return Doubled.apply(x.relu())  # type: ignore[no-any-return]
+
+    with pytest.raises(Refused, match="in a script, or in an autograd function of its own"):
+        maps("lrp_epsilon", question(End(), given((3, 3))))
+
+
 @pytest.mark.parametrize("name", RECTIFIED)
 def test_refuses_smooth_activations_where_only_rectifiers_are_defined(name: str) -> None:
     network = seeded(lambda: nn.Sequential(nn.Linear(4, 5), nn.GELU(), nn.Linear(5, 3)).double())
@@ -206,9 +217,7 @@ def test_opens_what_is_written_in_python() -> None:
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_half_precision_is_right_within_its_digits(name: str) -> None:
-    asked = question(encoder(), given((3, 20)))
-    inner = asked.gate.module
-    whole = maps(name, asked)
+    whole = maps(name, question(encoder(), given((3, 20))))
 
     class Halved(nn.Module):
         def __init__(self) -> None:
@@ -218,7 +227,6 @@ def test_half_precision_is_right_within_its_digits(name: str) -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.inner(x.bfloat16()).double()  # type: ignore[no-any-return]
 
-    assert inner is not None
     half = maps(name, question(Halved(), given((3, 20))))
     close = nn.functional.cosine_similarity(half, whole)
     assert close.min() > 0.97
