@@ -143,7 +143,7 @@ def test_ends_at_the_input_to_the_bit() -> None:
             return super().score(x, target)
 
     watched = Question(Watched(question.gate.network), question.batch)
-    watched.batch.baseline.fill_(0.3)
+    watched.batch.baseline.fill_(33.3)
     found(watched, 7, "trapezoid")
     points = torch.cat(seen).reshape(7, *question.batch.x.shape)
     assert points[0].equal(question.batch.baseline)
