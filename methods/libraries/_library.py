@@ -25,7 +25,7 @@ def asking(library: str) -> Iterator[Callable[[str], Any]]:
 
     def imported(module: str) -> Any:
         try:
-            return load(f"{library}.{module}")
+            return load(f"{library}.{module}".rstrip("."))
         except ImportError as error:
             raise Refused(str(error)) from None
 

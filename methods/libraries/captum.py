@@ -68,15 +68,15 @@ def _of_network(name: str, model: WhiteBox, readout: str, x: Tensor, **asked: Te
 
 
 @method(library="captum", paper="doi:10.1371/journal.pone.0130140", passes=lambda: (2, 1))
-def lrp_epsilon(model: WhiteBox, x: Tensor, target: Tensor, *, epsilon: float = 1e-9, readout: str = "logit") -> Tensor:
-    """LRP of captum with its epsilon rule, its default, of what the network is handed after its preprocessing."""
+def lrp_epsilon(model: WhiteBox, x: Tensor, target: Tensor, *, readout: str = "logit") -> Tensor:
+    """LRP of captum with its epsilon rule, as by default; relevance is of what the network reads after preprocessing."""
     with asking("captum") as library, model.lent(readout) as network:
         read = network.before(x).detach()
         if read.shape != x.shape:
             raise Refused("captum's relevance is that of the resized picture: give pictures of the network's size")
         for part in network.modules():
             if isinstance(part, RESHAPES):
-                part.rule = library("attr._utils.lrp_rules").EpsilonRule(epsilon)
+                part.rule = library("attr._utils.lrp_rules").EpsilonRule()
         result: Tensor = library("attr").LRP(network.after).attribute(read, target=target.to(read.device))
     return result.detach()
 
@@ -166,7 +166,7 @@ def _hiding(x: Tensor, target: Tensor, units: Tensor, baseline: Tensor) -> dict[
         "inputs": x,
         "baselines": torch.where(like_input(units < 0, x), x, baseline),
         "additional_forward_args": target,
-        "feature_mask": like_input(units.clamp(min=0), x).expand_as(x),
+        "feature_mask": like_input(units.clamp(min=0), x).expand_as(x).contiguous(),
     }
 
 
