@@ -70,7 +70,7 @@ def test_adds_up_to_the_change_from_the_blurred_picture(smooth: Ask) -> None:
 
 def test_width_is_in_pixels_of_pictures_of_224_and_more(smooth: Ask) -> None:
     question = smooth()
-    large = torch.rand(1, 2, 224, 230, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    large = torch.rand(1, 2, 240, 250, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
     class Seen:
         readout = "logit"
