@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from traceback import walk_tb
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ...benchmark import Refused, Rng, areas, per_unit
+from ...benchmark import Game, Refused, Rng, areas, per_unit
 from ...benchmark.libraries import load, quiet, seeded
 
 OURS = __name__.rpartition(".methods")[0]
+Array = np.ndarray[Any, np.dtype[Any]]
 NUMBERS = 1 << 20
 """The copies of inputs that a library makes at a time hold about so many numbers."""
 
@@ -57,6 +60,18 @@ def each(rng: Rng, explain: Callable[[slice], Tensor]) -> Tensor:
         with seeded(seed):
             rows.append(explain(slice(place, place + 1)))
     return torch.stack(rows)
+
+
+def worth(game: Game, one: slice) -> Callable[[Array], Array]:
+    """Return the score of one sample's coalitions: of rows (M, U) in which a unit that is left is not 0, (M,)."""
+    place = list(range(len(game.batch)))[one]
+    alone = replace(game, batch=game.batch.picked(place), parts=None if game.parts is None else game.parts[one])
+
+    def scores(rows: Array) -> Array:
+        kept = torch.from_numpy(np.atleast_2d(rows) != 0)
+        return alone.scores(kept[None])[0].double().cpu().numpy()
+
+    return scores
 
 
 def of_units(values: Tensor, units: Tensor) -> Tensor:

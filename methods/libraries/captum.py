@@ -69,7 +69,7 @@ def _of_network(name: str, model: WhiteBox, readout: str, x: Tensor, **asked: Te
 
 @method(library="captum", paper="doi:10.1371/journal.pone.0130140", passes=lambda: (2, 1))
 def lrp_epsilon(model: WhiteBox, x: Tensor, target: Tensor, *, readout: str = "logit") -> Tensor:
-    """LRP of captum with its epsilon rule, as by default; relevance is of what the network reads after preprocessing."""
+    """LRP of captum, its epsilon rule as by default; relevance is of what the network reads after preprocessing."""
     with asking("captum") as library, model.lent(readout) as network:
         read = network.before(x).detach()
         if read.shape != x.shape:

@@ -81,6 +81,7 @@ def _everywhere(rule: str, *settings: float) -> Make:
 
 def _relevance(model: WhiteBox, x: Tensor, target: Tensor, readout: str, make: Make) -> Tensor:
     with asking("zennit") as library, model.lent(readout) as network:
+        _check(network, library("types"))
         read = network.before(x).detach()
         if read.shape != x.shape:
             raise Refused("zennit's relevance is that of the resized picture: give pictures of the network's size")
@@ -93,6 +94,13 @@ def _relevance(model: WhiteBox, x: Tensor, target: Tensor, readout: str, make: M
             start = one_hot(target.to(scores.device), scores.shape[1]) * scores.detach()
             (relevance,) = torch.autograd.grad(scores, read, start)
     return relevance
+
+
+def _check(network: nn.Module, known: Any) -> None:
+    """Refuse parts with parameters that no rule meets: relevance would pass them as a gradient, and mean nothing."""
+    for part in network.modules():
+        if any(True for _ in part.parameters(recurse=False)) and not isinstance(part, (known.Linear, known.BatchNorm)):
+            raise Refused(f"zennit has no rule for {type(part).__name__}")
 
 
 @method(library="zennit", paper="arXiv:1412.6806", passes=lambda: (1, 1))
