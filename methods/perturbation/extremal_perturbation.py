@@ -41,8 +41,9 @@ def extremal_perturbation(
         return inputs.enlarged(smoothed(mask)) if inputs.sides else mask
 
     def loss(mask: Tensor, step: int) -> Tensor:
-        visible, weight = shown(mask), WEIGHT * float(GROWTH ** (step / steps))
-        return weight * beyond(visible, area, step == 0) - inputs.share(visible)
+        # The order of a level mask's elements says nothing yet, so the area waits for the first step.
+        visible, weight = shown(mask), WEIGHT * float(GROWTH ** (step / steps)) * (step > 0)
+        return weight * beyond(visible, area) - inputs.share(visible)
 
     mask = inputs.start(tuple(min(CELLS, side) for side in inputs.sides), 0.5)
     optimiser = torch.optim.SGD([mask], lr=RATE, momentum=0.9, dampening=0.9)

@@ -1,109 +1,121 @@
-"""How long methods of ours and of captum take for the same samples, budgets and network.
+"""How much longer captum's `KernelShap` and `Occlusion` take than ours, for as many passes of the same network.
 
-Run as `python tests/speed/against_captum.py [REPEATS] [NAME]…`. One process, one thread; ours and theirs take turns, so
-that whatever else the machine does falls on both; seconds are those of the processor. Both ask through the same gate.
-Captum explains one sample at a time where its method can do no more; it is measured with its own default, one
-perturbation a pass, and with many. Prints a Markdown table.
+Run as `python tests/speed/against_captum.py [REPEATS]`. Ours and captum's take turns in one process, on one thread, so
+that whatever else the machine does falls on both; measured is how long the processor is busy. Captum asks the bare
+network, in the gate's memory layout, with its default of one copy a pass and with as many as ours has, about.
 """
 
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median
 
 import torch
-from captum._utils.models.linear_model import SkLearnRidge
-from captum.attr import KernelShap, Lime
-from torch import Tensor, nn
+from captum.attr import KernelShap, Occlusion
+from torch import Tensor
 
-from heatproof.benchmark import Batch, Gate, grid_units, methods, models, tasks
+from heatproof.benchmark import Batch, Gate, grid_units, methods, models
 from heatproof.benchmark.harness import Asked, explain
+from heatproof.benchmark.memory import keep_memory
 
-BUDGET = 1000
-TOGETHER = (1, 50)
-"""The perturbations that captum puts in a pass: its default, and many."""
-Theirs = Callable[[Gate, Batch, int], None]
-
-
-def pictures() -> tuple[Gate, Batch]:
-    """Return a small residual network, and pictures with a grid of 64 units."""
-    coarse = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
-    x = nn.functional.interpolate(coarse, size=(64, 64), mode="bilinear")
-    gate = Gate(models["creatures_resnet"].function())
-    return gate, Batch(("0", "1"), x, gate.logits(x).argmax(1), grid_units(x, 8), torch.zeros_like(x))
+SAMPLES, SIDE, PATCH, BUDGET = 16, 64, 8, 512
+TOGETHER = (1, 64)
+"""How many inputs captum may put into a pass; `Occlusion` has at least one of every picture in it."""
 
 
-def table() -> tuple[Gate, Batch]:
-    """Return a multilayer perceptron, and rows of 30 columns."""
-    task = tasks["cancer_columns@breast_cancer_mlp"]
-    gate = task.gate()
-    return gate, task.samples(gate, "test", 4)
+Ask = Callable[[Tensor], Tensor]
 
 
-def one_by_one(explainer: Callable[[Callable[[Tensor], Tensor]], Lime]) -> Theirs:
-    """Return captum's answer to a batch, one sample after the other."""
+@dataclass(frozen=True)
+class Race:
+    """One method, ours and captum's, for the same number of passes."""
 
-    def ask(gate: Gate, batch: Batch, together: int) -> None:
-        for i in range(len(batch)):
-            x, target = batch.x[i : i + 1], batch.target[i]
-            mask = batch.units[i : i + 1].reshape(1, *[1] * (x.ndim > 2), *x.shape[2:] or x.shape[1:]).expand(x.shape)
-            explainer(lambda x, target=target: gate.score(x, target.expand(len(x)))).attribute(
-                x,
-                baselines=batch.baseline[i : i + 1],
-                feature_mask=mask,
-                n_samples=BUDGET,
-                perturbations_per_eval=together,
-            )
-
-    return ask
+    name: str
+    settings: dict[str, object]
+    theirs: Callable[[Ask, Batch, int], Tensor]
 
 
-THEIRS: dict[str, Theirs] = {
-    "lime": one_by_one(lambda score: Lime(score, interpretable_model=SkLearnRidge(alpha=1.0))),
-    "kernel_shap": one_by_one(KernelShap),
-}
-"""By the name of ours: captum's answer to a batch, with so many perturbations in a pass."""
+def pictures() -> Batch:
+    """Return pictures with a grid of 64 units."""
+    x = torch.rand(SAMPLES, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    ids = tuple(map(str, range(SAMPLES)))
+    return Batch(ids, x, torch.arange(SAMPLES) % 10, grid_units(x, PATCH), torch.full_like(x, 0.5))
 
 
-def say(line: str) -> None:
-    """Write a line at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+def kernel_shap(probabilities: Ask, batch: Batch, together: int) -> Tensor:
+    """Let captum explain one picture after the other, as it advises; its first two coalitions are the two ends."""
+    units = batch.units.reshape(SAMPLES, 1, SIDE, SIDE).expand_as(batch.x)
+    maps = [
+        KernelShap(probabilities).attribute(
+            batch.x[i : i + 1],
+            baselines=batch.baseline[i : i + 1],
+            target=int(batch.target[i]),
+            feature_mask=units[i : i + 1],
+            n_samples=BUDGET,
+            perturbations_per_eval=together,
+        )
+        for i in range(SAMPLES)
+    ]
+    return torch.cat(maps)
+
+
+def occlusion(probabilities: Ask, batch: Batch, together: int) -> Tensor:
+    """Let captum slide the same windows, 15 a side, over all pictures."""
+    maps: Tensor = Occlusion(probabilities).attribute(
+        batch.x,
+        sliding_window_shapes=(3, 8, 8),
+        strides=(3, 4, 4),
+        baselines=batch.baseline,
+        target=batch.target,
+        perturbations_per_eval=max(1, together // SAMPLES),
+    )
+    return maps
+
+
+RACES = (Race("kernel_shap", {"budget": BUDGET}, kernel_shap), Race("occlusion", {}, occlusion))
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return what something takes of the processor."""
+    """Return how long work keeps the processor busy: the time of others does not count."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
-def measured(names: list[str], repeats: int) -> Iterator[tuple[str, str, float, list[float]]]:
-    """Yield the name, the network's kind, and the median seconds per sample of ours and of theirs, in turns."""
-    for name in names:
-        for make in (table, pictures):
-            gate, batch = make()
-            asked = Asked(methods[name], {"budget": BUDGET})
-            rounds = [
-                [seconds(lambda: explain(asked, gate, batch))]  # noqa: B023 - called at once
-                + [seconds(lambda: THEIRS[name](gate, batch, together)) for together in TOGETHER]  # noqa: B023
-                for _ in range(repeats)
-            ]
-            ours, *theirs = (median(column) / len(batch) for column in zip(*rounds, strict=True))
-            yield name, make.__name__, ours, theirs
+def ratios(race: Race, together: int, repeats: int) -> str:
+    """Let both take turns and say what came out."""
+    network, batch, asked = models["creatures_resnet"].function(), pictures(), Asked(methods[race.name], race.settings)
+    gate, theirs = Gate(network), [0]
 
+    def probabilities(x: Tensor) -> Tensor:
+        theirs[0] += len(x)
+        return network.logits(x).softmax(1)
 
-def main() -> None:
-    """Print the table."""
-    torch.set_num_threads(1)
-    words = sys.argv[1:]
-    repeats = int(words.pop(0)) if words and words[0].isdigit() else 3
-    heads = " | ".join(f"captum, {together} a pass, ms | times ours" for together in TOGETHER)
-    say(f"| method | on | ours, ms | {heads} |\n|{' --- |' * (3 + 2 * len(TOGETHER))}")
-    for name, where, ours, theirs in measured(words or list(THEIRS), repeats):
-        numbers = " | ".join(f"{1000 * each:.1f} | {each / ours:.1f}" for each in theirs)
-        say(f"| {name} | {where} | {1000 * ours:.1f} | {numbers} |")
+    def own() -> int:
+        return explain(asked, gate, batch)[1].forward
+
+    def other() -> int:
+        theirs[0] = 0
+        race.theirs(probabilities, batch, together)
+        return theirs[0]
+
+    counts = own(), other()
+    rounds = [[seconds(work) for work in (own, other)] for _ in range(repeats)]
+    middle = [median(column) for column in zip(*rounds, strict=True)]
+    return (
+        f"{race.name}: ours {middle[0]:.2f} s for {counts[0]} passes; captum's, {together} inputs a pass, "
+        f"{middle[1]:.2f} s for {counts[1]}; ratio {median(row[1] / row[0] for row in rounds):.2f} "
+        f"(median of {repeats} rounds); load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    keep_memory()
+    torch.set_num_threads(1)
+    for race in RACES:
+        for together in TOGETHER:
+            line = ratios(race, together, int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
