@@ -165,7 +165,7 @@ class Game:
 def known_pool(batch: Batch) -> Tensor:
     """Return the other samples that a batch comes with."""
     if batch.pool is None:
-        raise Refused("these samples come without others to draw from (a `pool`): choose another imputer")
+        raise Refused("these samples come without others to draw from (a `pool`): give some, or choose what needs none")
     return batch.pool
 
 

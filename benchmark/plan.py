@@ -14,6 +14,8 @@ from .suite import Suite
 from .units import unit_count
 
 SPLIT = "test"
+FULL = 1024
+"""The most inputs of a pass that a model's time is measured with: parts ask about many at once where they are small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +145,12 @@ def _measured(task: Task, batch_size: int) -> tuple[int, tuple[float, float]]:
     """Return a task's number of units, and the seconds that a pass forward, and one forward and back, take."""
     gate = task.gate(batch_size)
     batch = task.samples(gate, SPLIT, 16)
-    forward = _seconds(lambda: gate.score(batch.x, batch.target)) / len(batch)
+    times = max(1, min(gate.room(batch.x), FULL) // len(batch))
+    x, target = batch.x.repeat(times, *[1] * (batch.x.ndim - 1)), batch.target.repeat(times)
+    forward = _seconds(lambda: gate.score(x, target)) / len(x)
     both = forward
     if gate.network.module is not None:
-        both = _seconds(lambda: gate.gradient(batch.x, batch.target)) / len(batch)
+        both = _seconds(lambda: gate.gradient(x, target)) / len(x)
     return unit_count(batch.units), (forward, both)
 
 

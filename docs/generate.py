@@ -1,13 +1,27 @@
-"""Write the reference page from the registries: nothing is listed by hand."""
+"""Write the generated pages from the registries: nothing is listed by hand."""
 
 from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
-from heatproof.benchmark import Imputer, Method, Metric, Task, imputers, methods, metrics, models, tasks
+from heatproof.benchmark import Imputer, Method, Metric, Refused, Task, imputers, methods, metrics, models, tasks
 from heatproof.benchmark.checks import oracles
+from heatproof.benchmark.harness import Asked, explain
 
 PROOFS = Counter(oracles[name].metric for name in oracles)
-PAGE = Path(__file__).with_name("reference.md")
+HERE = Path(__file__).parent
+BUDGET = 200
+MATRIX = """# Methods and models
+
+Made by `make docs`: every method is run on two samples of every embedded model, with 200 passes where it has a budget.
+A number stands for the reason of a refusal, below. {count} methods; those of other libraries, `grad_cam@captum` and the
+like, are entrants too where the library is installed (`heatproof list methods`).
+
+{table}
+
+{reasons}
+"""
 
 
 def _row(*cells: str) -> str:
@@ -89,5 +103,47 @@ def page() -> str:
     )
 
 
+def outcome(part: Method, model: str) -> str:
+    """Return why a method cannot explain a model; empty if it can."""
+    question = next(tasks[name] for name in tasks if tasks[name].model.name == model)
+    try:
+        explain(
+            Asked(part, dict.fromkeys({"budget"} & part.own, BUDGET)), question.gate(), question.questions("test", 2)
+        )
+    except Refused as no:
+        return str(no).replace("|", "/")
+    return ""
+
+
+def family(name: str) -> str:
+    """Return the folder that a method is in."""
+    return methods[name].function.__module__.split(".")[-2]
+
+
+def matrix() -> str:
+    """Return the page that says which method explains which model."""
+    names = [name for name in methods if "@" not in name]
+    columns = [name for name in models if any(tasks[task].model.name == name for task in tasks)]
+    found = {(name, model): outcome(methods[name], model) for name in names for model in columns}
+    reasons = list(dict.fromkeys(reason for reason in found.values() if reason))
+    number = {"": "✓", **{reason: str(place) for place, reason in enumerate(reasons, 1)}}
+
+    def rows() -> Iterator[str]:
+        for folder, group in groupby(sorted(names, key=lambda name: (family(name), name)), key=family):
+            yield _row(f"**{folder}**", *[""] * len(columns))
+            for name in group:
+                yield _row(f"`{name}`", *(number[found[name, model]] for model in columns))
+
+    return MATRIX.format(
+        count=len(names),
+        table=_table("method", *(f"`{name}`" for name in columns), rows=list(rows())),
+        reasons="\n".join(f"{place}. {reason}" for place, reason in enumerate(reasons, 1)),
+    )
+
+
+PAGES = {"reference.md": page, "methods.md": matrix}
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for name, write in PAGES.items():
+        (HERE / name).write_text(write(), encoding="utf-8")

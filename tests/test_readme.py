@@ -1,9 +1,9 @@
 """What the documentation prints works as printed."""
 
-import importlib.util
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -56,10 +56,15 @@ def test_the_two_commands_stand_at_the_top() -> None:
     assert README.index("make demo") < README.index("make test") < README.index("## Why")
 
 
-def test_the_reference_page_is_fresh() -> None:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == module.page(), "run `make docs`"
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    return import_file(ROOT / "docs" / "generate.py")
+
+
+def test_the_reference_page_is_fresh(generate: ModuleType) -> None:
+    assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == generate.page(), "run `make docs`"
+
+
+@pytest.mark.slow
+def test_the_matrix_of_methods_and_models_is_fresh(generate: ModuleType) -> None:
+    assert (ROOT / "docs" / "methods.md").read_text(encoding="utf-8") == generate.matrix(), "run `make docs`"

@@ -15,7 +15,8 @@ from ..network import Network
 from ..randomness import Rng
 from ..registry import Method
 from ..units import at_elements, column_units, grid_units, impute, like_input, per_unit, spread, unit_count
-from ._questions import Double, Make, Question
+from ._networks import Double
+from ._questions import Make, Question
 
 CLASSES, UNITS, SAMPLES = 4, 16, 24
 FAINT = -0.05

@@ -10,8 +10,9 @@ from ..data import Batch, Truth
 from ..gate import Gate
 from ..network import Network
 from ..units import column_units, element_count, grid_units, unit_count
+from ._networks import Transformer, convolutional, perceptron, residual, to_places
 
-SAMPLES = 5
+SAMPLES, POOL = 5, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +32,6 @@ class Question:
 
 
 Make = Callable[[], Question]
-
-
-class Double(nn.Module):
-    """A network that computes in float64, so that no score depends on its batch mates by rounding."""
-
-    def __init__(self, features: nn.Module, head: nn.Module) -> None:
-        super().__init__()
-        self.features, self.head = features.double(), head.double()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return float32 logits."""
-        logits: Tensor = self.head(self.features(x.double()))
-        return logits.float()
 
 
 class Asked(nn.Module):
@@ -97,27 +85,29 @@ def seeded(build: Callable[[], nn.Module]) -> nn.Module:
         return build()
 
 
-def _conv_net() -> nn.Module:
-    norm = nn.BatchNorm2d(8).eval()
-    features = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), norm, nn.ReLU(), nn.Conv2d(8, 6, 3, stride=2), nn.ReLU())
-    return Double(features, nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(6 * 7 * 7, 4)))
-
-
-def _mlp() -> nn.Module:
-    return Double(nn.Sequential(nn.Linear(8, 16), nn.ReLU()), nn.Sequential(nn.Dropout(0.5), nn.Linear(16, 3)))
-
-
 def pictures() -> Question:
     """Ask a small convolutional network, partly in training mode, about 3x16x16 pictures with a grid of 16 units."""
     x = torch.rand(SAMPLES, 3, 16, 16, generator=torch.Generator().manual_seed(1))
-    network = Network(seeded(_conv_net), layers=lambda: ("features.2", "features.4"))
+    network = Network(seeded(lambda: convolutional(4)), layers=lambda: ("features.2", "features.4"))
     return _question(network, x, grid_units(x, 4), 4)
+
+
+def residual_pictures() -> Question:
+    """Ask a small residual network, in training mode, about 3x16x16 pictures with a grid of 16 units."""
+    network = Network(seeded(lambda: residual(4)), layers=lambda: ("features.4", "features.5"))
+    return replace(pictures(), gate=Gate(network))
+
+
+def tokens() -> Question:
+    """Ask a small vision transformer about 3x16x16 pictures with a unit for each of its 16 tokens."""
+    network = Network(seeded(lambda: Transformer(4)), layers=lambda: ("blocks.0",), grid=to_places)
+    return replace(pictures(), gate=Gate(network))
 
 
 def table() -> Question:
     """Ask a small multilayer perceptron about a table of 8 columns."""
     x = torch.randn(SAMPLES, 8, generator=torch.Generator().manual_seed(2))
-    return _question(Network(seeded(_mlp)), x, column_units(x), 3)
+    return _question(Network(seeded(lambda: perceptron(3))), x, column_units(x), 3)
 
 
 def black_box() -> Question:
@@ -134,7 +124,8 @@ def black_box() -> Question:
 def _question(network: Network, x: Tensor, units: Tensor, classes: int) -> Question:
     target = torch.arange(len(x)) % classes
     ids = tuple(f"sample-{i}" for i in range(len(x)))
-    batch = Batch(ids, x, target, units, torch.zeros_like(x), _any_truth(units, target, classes))
+    pool = torch.rand(POOL, *x.shape[1:], generator=torch.Generator().manual_seed(6))
+    batch = Batch(ids, x, target, units, torch.zeros_like(x), _any_truth(units, target, classes), pool)
     return Question(Gate(network), batch)
 
 
@@ -153,4 +144,9 @@ def _any_truth(units: Tensor, target: Tensor, classes: int) -> Truth:
     )
 
 
-METHOD_QUESTIONS: dict[str, Make] = {"pictures": pictures, "table": table, "black_box": black_box}
+METHOD_QUESTIONS: dict[str, Make] = {
+    "pictures": residual_pictures,
+    "tokens": tokens,
+    "table": table,
+    "black_box": black_box,
+}

@@ -1,7 +1,7 @@
 """The contract of a method, as named checks."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -225,7 +225,7 @@ def target(subject: Subject) -> str:
     """Report on how many samples the map changes with the target; a map that ignores the question is no breach."""
     batch = subject.question.batch
     count = int(batch.target.max()) + 1
-    other = type(batch)(batch.ids, batch.x, (batch.target + 1) % count, batch.units, batch.baseline, batch.truth)
+    other = replace(batch, target=(batch.target + 1) % count)
     maps = subject.ask(_state.with_batch(subject.question, other))
     return f"{int((maps != subject.maps).any(1).sum())} of {len(maps)} maps change with the target"
 

@@ -249,6 +249,7 @@ def refuses_one(x: Tensor, target: Tensor) -> Tensor:
 
 EVERYTHING = {name.partition("[")[0] for name, _ in method_checks(gradient)}
 LEAVING = {"network", "failure"}
+MOVING = {"repeatable", "alone", "batch_sizes", "order", "permission", "seed"}
 BREACHES: list[tuple[Callable[..., Tensor], set[str], set[str]]] = [
     (shapeless, {"shape"}, EVERYTHING),
     (infinite, {"finite"}, {"finite", "alone", "batch_sizes", "order", "repeatable", "seed"}),
@@ -272,12 +273,9 @@ BREACHES: list[tuple[Callable[..., Tensor], set[str], set[str]]] = [
     (by_place, {"alone", "batch_sizes", "order"}, {"alone", "batch_sizes", "order"}),
     (leaves_hook, {"network"}, LEAVING | {"permission"}),
     (leaves_mode, {"network"}, LEAVING | {"permission"}),
-    (leaves_gradients, {"network"}, LEAVING | {"permission", "random_state"}),
-    (
-        trains,
-        {"network", "repeatable"},
-        LEAVING | {"repeatable", "alone", "batch_sizes", "order", "permission", "seed"},
-    ),
+    # Its pass leaves other running statistics in batch norms, too.
+    (leaves_gradients, {"network"}, LEAVING | MOVING | {"random_state"}),
+    (trains, {"network", "repeatable"}, LEAVING | MOVING),
     (freezes, {"network"}, LEAVING),
     (hook_after_failure, {"failure"}, {"failure"}),
     (swallows, {"failure"}, {"failure"}),
