@@ -40,7 +40,7 @@ def asking(library: str) -> Iterator[Callable[[str], Any]]:
     except Exception as error:
         if not _theirs(error, library):
             raise
-        reason = str(error).strip().partition("\n")[0]
+        reason = " ".join(str(error).split())
         raise Refused(f"{library} cannot explain this: {type(error).__name__}: {reason}") from error
 
 

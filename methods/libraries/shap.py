@@ -80,7 +80,7 @@ def _values(explainer: Any, units: int, budget: int) -> Tensor:
 
 
 def linkage(order: list[int]) -> Array:
-    """Return a tree that halves runs of units in an order, as scipy writes one: a row is a branch, the last the root."""
+    """Return a tree that halves runs of units in an order, as scipy writes it: a row is a branch, the last the root."""
     rows: list[tuple[int, int, int, int]] = []
 
     def branch(run: list[int]) -> int:
