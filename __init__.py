@@ -21,6 +21,7 @@ from .benchmark import (
     method,
     metric,
     model,
+    superpixel_units,
     task,
 )
 from .evaluation import evaluate
@@ -49,5 +50,6 @@ __all__ = [
     "metric",
     "model",
     "run",
+    "superpixel_units",
     "task",
 ]

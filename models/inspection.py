@@ -177,7 +177,7 @@ def trial(network: Network, shape: torch.Size) -> Mapping[str, Site]:
     with torch.enable_grad():
         given = copy.preprocess(image)
         outputs, logits = observed(copy.module.eval(), given)
-    gradients = torch.autograd.grad(logits[0, 0], list(outputs.values()), allow_unused=True)
+        gradients = torch.autograd.grad(logits[0, 0], list(outputs.values()), allow_unused=True)
     reader = reader_of(copy.module, (given.shape[2], given.shape[3]))
     return {
         name: Site(output.shape, layout, gradient is not None and bool(layout.grid(gradient).any()))

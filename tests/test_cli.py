@@ -19,7 +19,7 @@ name = "tiny"
 version = "1"
 samples = 4
 tasks = ["linear", "saturation", "suppressor"]
-methods = ["random", "oracle", "constant", "gradient", "occlusion"]
+methods = ["random", "oracle", "constant", "gradient", "leave_one_out"]
 metrics = ["perturbation_curves", "effect_cosine"]
 """
 METHOD = '''
@@ -103,8 +103,8 @@ def test_a_plan_counts_cells_and_passes(heatproof: Command) -> None:
 def test_compare_is_the_difference_of_the_board(heatproof: Command) -> None:
     board = json.loads(heatproof("run", "tiny.toml", "--json").out)
     rows = {row["method"]: row["score"] for row in board["tracks"]["differentiable"]}
-    found = json.loads(heatproof("compare", "runs/tiny", "occlusion", "gradient", "--json").out)
-    assert found["overall"]["difference"] == pytest.approx(rows["occlusion"] - rows["gradient"])
+    found = json.loads(heatproof("compare", "runs/tiny", "leave_one_out", "gradient", "--json").out)
+    assert found["overall"]["difference"] == pytest.approx(rows["leave_one_out"] - rows["gradient"])
 
 
 def test_only_the_new_method_is_run_and_its_rank_is_said(heatproof: Command) -> None:

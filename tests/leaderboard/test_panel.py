@@ -17,7 +17,7 @@ from heatproof.leaderboard._protocols import Choices
 from heatproof.leaderboard.panel import kendall, not_served, panel, summary
 
 TASKS = ("linear", "saturation", "suppressor")
-METHODS = ("random", "oracle", "constant", "gradient", "occlusion", "integrated_gradients")
+METHODS = ("random", "oracle", "constant", "gradient", "leave_one_out", "integrated_gradients")
 METRICS = ("perturbation_curves", "effect_cosine", "sparseness", "effect_contrast")
 CHOICES = Choices(imputers=("baseline", "marginal", "blur"), readouts=("logit", "probability"), steps=(2, 16))
 SAMPLES = 6

@@ -248,6 +248,11 @@ def test_activation_and_gradient_of_a_module_that_can_be_done_by_hand():
     assert torch.equal(slope, gradient.repeat_interleave(2, 2).repeat_interleave(2, 3) / 4)
 
 
+def test_layers_are_found_where_no_gradient_is_kept():
+    with torch.no_grad():
+        assert adapt(Known(), example=torch.zeros(1, 1, 4, 4)).layers() == ("act", "pool")
+
+
 def test_without_an_example_a_module_has_gradients_but_no_layers():
     gate = Gate(adapt(Known()))
     assert gate.capability is WhiteBox
