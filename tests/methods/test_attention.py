@@ -11,7 +11,6 @@ from torch.nn.functional import interpolate
 
 from heatproof.benchmark import Batch, Gate, Refused, grid_units, methods
 from heatproof.benchmark.checks._questions import Question, seeded
-from heatproof.benchmark.checks.method_checks import CHECKS, Subject
 from heatproof.benchmark.harness import Asked, explain
 from heatproof.models._torchvision import timm
 from heatproof.models.adapters import adapt
@@ -228,17 +227,3 @@ def test_le_grad_refuses_a_transformer_that_does_more_behind_its_blocks() -> Non
     asked.gate.module.__class__ = More
     with pytest.raises(Refused, match="and More is built otherwise"):
         found("le_grad", asked)
-
-
-@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
-@pytest.mark.parametrize("name", NAMES)
-def test_keeps_the_contract(name: str, check: Callable[[Subject], str]) -> None:
-    check(Subject(methods[name], {}, lambda: floats("class_token")))
-
-
-def floats(kind: str) -> Question:
-    """Ask about pictures in single precision, as they come."""
-    asked = question("probability", **KINDS[kind])  # type: ignore[arg-type]
-    batch = replace(asked.batch, x=asked.batch.x.float(), baseline=asked.batch.baseline.float())
-    assert asked.gate.layers(), "looked for now, in the network as it is"
-    return replace(asked, batch=batch)

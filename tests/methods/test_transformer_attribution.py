@@ -9,7 +9,6 @@ from torch.nn.functional import gelu, interpolate
 
 from heatproof.benchmark import Batch, Gate, Refused, grid_units, methods
 from heatproof.benchmark.checks._questions import Question, seeded
-from heatproof.benchmark.checks.method_checks import CHECKS, Subject
 from heatproof.benchmark.harness import Asked, explain
 from heatproof.models._torchvision import timm
 from heatproof.models.adapters import adapt
@@ -159,8 +158,3 @@ def test_works_on_the_layers_of_torch_and_refuses_what_does_not_attend(layered: 
     assert found(layered("tokens")).any()
     with pytest.raises(Refused, match="the model has no attention of all tokens"):
         found(layered("picture"))
-
-
-@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
-def test_keeps_the_contract(check: Callable[[Subject], str]) -> None:
-    check(Subject(methods["transformer_attribution"], {}, lambda: question("probability")))
