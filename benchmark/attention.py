@@ -78,7 +78,8 @@ def multi_head(
 ) -> tuple[Tensor, None]:
     """Compute `multi_head_attention_forward` of tokens (T, N, C) step by step; no weights are returned."""
     told |= {"bias_k": bias_k, "bias_v": bias_v, "add_zero_attn": add_zero_attn}
-    if in_weight is None or query.ndim != 3 or any(told.get(name) not in (None, False) for name in PLAIN):
+    extra = any(not (told.get(name) is None or told.get(name) is False) for name in PLAIN)
+    if in_weight is None or query.ndim != 3 or extra:
         raise Refused("multi-head attention with masks, extra keys or separate projections is not taken apart here")
     weights, biases = in_weight.chunk(3), in_bias.chunk(3) if in_bias is not None else (None,) * 3
     parts = [linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)]

@@ -88,6 +88,10 @@ class WhiteBox(Differentiable, Protocol):
 class GlassBox(Layered, WhiteBox, Protocol):
     """A model whose inner layers can be read, and that can be taken apart."""
 
+    def changed(self, change: Callable[[Network], Network], readout: str = "") -> "GlassBox":
+        """Return another network, made from this one, behind the same gate; the bill is shared."""
+        ...
+
 
 LADDER: tuple[type, ...] = (BlackBox, Differentiable, Layered, WhiteBox, GlassBox)
 """What a model can answer, from the least to the most; neither of Layered and WhiteBox includes the other."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ def le_grad(model: GlassBox, x: Tensor, target: Tensor) -> Tensor:
     one pass: no gradient goes from one block to those before it. It takes timm's VisionTransformer and its like.
     """
     read = model.changed(lambda network: replace(network, module=BlockByBlock(network)), "logit")
-    gradients = cast(GlassBox, read).attention(x, target)[1]
+    gradients = read.attention(x, target)[1]
     blocks = [block.relu().double().mean((1, 2)) for block in gradients.unbind(1)]
     return on_picture(model, x, torch.stack(blocks).mean(0))
 

@@ -1,6 +1,6 @@
 """Transformer attribution."""
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ def transformer_attribution(model: GlassBox, x: Tensor, target: Tensor) -> Tenso
     part gives altogether.
     """
     maps, gradients = by_readout(model, "logit").attention(x, target)
-    _, slopes = cast(GlassBox, model.changed(_ruled, "logit")).attention(x, target)
+    _, slopes = model.changed(_ruled, "logit").attention(x, target)
     return as_read(model, x, rolled_out(beside_itself(gained(maps * slopes, gradients))), gradients[:, -1])
 
 

@@ -241,14 +241,9 @@ PECULIAR: dict[str, Callable[[], nn.Module]] = {
     "a zero key": lambda: Multi(add_zero_attn=True),
     "separate projections": Separate,
 }
-UNREAD = pytest.mark.xfail(
-    raises=RuntimeError, strict=True, reason="multi_head asks whether a tensor is in (None, False): ask with `is`"
-)
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=UNREAD if "mask" in kind or "extra" in kind else ()) for kind in PECULIAR]
-)
+@pytest.mark.parametrize("kind", PECULIAR)
 def test_refuses_multi_head_attention_that_it_does_not_take_apart(kind: str) -> None:
     module = seeded(PECULIAR[kind])
     with pytest.raises(Refused, match="masks, extra keys or separate projections is not taken apart here"):

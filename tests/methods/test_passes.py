@@ -12,6 +12,10 @@ from heatproof.benchmark.checks._questions import Question, _any_truth, pictures
 from heatproof.benchmark.checks.method_checks import economical
 from heatproof.benchmark.harness import Asked, explain
 
+UNTOLD = dict.fromkeys(("score_cam", "ablation_cam"), "it costs a pass per channel, whose number is the network's")
+"""Methods whose bill has no closed form beforehand; tests of their own count it."""
+
+
 @cache
 def nine_pictures() -> Question:
     """Nine samples: one batch of 64, or 7 and 2, or nine times 1."""
@@ -34,6 +38,9 @@ def test_bill_is_the_closed_form_and_the_batch_size_changes_nothing(name: str) -
     maps, _ = explained(name, 64)
     asked, units = Asked(methods[name], economical(methods[name])), nine_pictures().batch.units
     passes = asked.part.passes_of(asked.settings, unit_count(units))
+    if name in UNTOLD:
+        assert passes is None
+        pytest.skip(UNTOLD[name])
     assert passes is not None, f"{name} does not say what it costs: give @method(passes=...)"
     for size in (1, 7, 64):
         again, cost = explained(name, size)
