@@ -72,7 +72,7 @@ class After(nn.Module):
         self.bill.forward += len(prepared)
         scores = read_out_all(read_logits(self.inner(prepared)), self.readout)
         if scores.requires_grad:
-            scores.register_hook(self._returned)
+            scores.register_hook(self._returned)  # type: ignore[no-untyped-call]
         return scores
 
     def _returned(self, gradient: Tensor) -> None:

@@ -66,5 +66,7 @@ def _map(name: str, model: GlassBox, x: Tensor, target: Tensor, layer: str, room
         cam: Any = getattr(library(""), name)(network, [place], reshape_transform=network.grid)
         wanted = [library("utils.model_targets").ClassifierOutputTarget(label) for label in target.tolist()]
         size = room or len(x)
-        maps = [cam(some.requires_grad_(), wanted[i * size : (i + 1) * size]) for i, some in enumerate(x.split(size))]
+        maps = [
+            cam(some.requires_grad_(), wanted[i * size : (i + 1) * size]) for i, some in enumerate(torch.split(x, size))
+        ]
     return torch.cat([torch.from_numpy(part) for part in maps])[:, None]

@@ -92,8 +92,8 @@ def _relevance(model: WhiteBox, x: Tensor, target: Tensor, readout: str, make: M
             if bool(((scores - plain).abs() > MERGED * plain.abs().amax(1, keepdim=True)).any()):
                 raise Refused("zennit merges a batch norm with another layer than the one before it")
             start = one_hot(target.to(scores.device), scores.shape[1]) * scores.detach()
-            (relevance,) = torch.autograd.grad(scores, read, start)
-    return relevance
+            result: Tensor = torch.autograd.grad(scores, read, start)[0]
+    return result
 
 
 def _check(network: nn.Module, known: Any) -> None:
