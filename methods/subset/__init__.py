@@ -1,0 +1,1 @@
+"""The units in the order in which a set of them grows that says most (submodular subset selection)."""

@@ -1,0 +1,30 @@
+"""SMDL-Attribution."""
+
+from torch import Tensor
+
+from ...benchmark import Game, method
+from ._map import subset_map
+from ._scores import Weights
+from ._search import bill
+
+
+@method(paper="arXiv:2402.09164", signed=False, passes=lambda units, k: (bill(units, units, k), 0))
+def smdl(
+    game: Game,
+    *,
+    consistency: float = 1.0,
+    collaboration: float = 1.0,
+    confidence: float = 1.0,
+    effectiveness: float = 1.0,
+    evidence: str = "entropy",
+    k: int = 0,
+) -> Tensor:
+    """Units in the order in which a set grows, each time by the one that makes it worth most (SMDL-Attribution).
+
+    Worth is the sum of four scores: the target's readout of the set (consistency), one less that of the rest
+    (collaboration), how sure the model is (confidence; of an evidential head, say `evidence=evidential`), and how far
+    the units' features are from each other (effectiveness), all of weight 1 as in the paper. A unit's value is the
+    share of the change in the first two that comes after it. The first `k` units are ordered; 0: all.
+    """
+    weights = Weights(consistency, collaboration, confidence, effectiveness, evidence)
+    return subset_map(game, weights, game.players, k)
