@@ -36,7 +36,7 @@ def integrated_gradients(
         raise ValueError(f"quadrature {quadrature!r} is unknown; choose one of {', '.join(QUADRATURES)}")
     demand(budget, 2 if quadrature == "trapezoid" else 1, "integrated_gradients@captum")
     with asking("captum") as library, torch.enable_grad():
-        # One step a pass: what is summed in which order must not depend on the number of samples.
+        # One step a pass: the copies for all of them would not fit.
         steps = {"n_steps": budget, "method": QUADRATURES[quadrature], "internal_batch_size": len(x)}
         asked = library("attr").IntegratedGradients(_scores(model))
         result: Tensor = asked.attribute(x, baseline, additional_forward_args=target, **steps)

@@ -140,6 +140,20 @@ def test_captum_s_trapezoid_is_too_small() -> None:
     agree(theirs, told("integrated_gradients", pictures(), quadrature="trapezoid", budget=9) * 8 / 9)
 
 
+def test_captum_is_handed_one_step_of_its_path_at_a_time() -> None:
+    """All at once, and the copies of large pictures would not fit."""
+    lengths: list[int] = []
+
+    class Watched:
+        def score(self, x: Tensor, target: Tensor) -> Tensor:
+            lengths.append(len(x))
+            return x.sum(1) + target
+
+    x, target = torch.rand(3, 4), torch.arange(3)
+    methods["integrated_gradients@captum"].function(Watched(), x, target, torch.zeros_like(x), budget=5)
+    assert lengths == [3] * 5
+
+
 @pytest.mark.parametrize(("name", "budget"), [("kernel_shap", 60), ("permutation_shapley", 30)])
 def test_captum_s_shapley_values_are_exact_where_nothing_interacts(name: str, budget: int) -> None:
     question = additive()
