@@ -38,7 +38,7 @@ class Both(nn.Module):
     def of(self, network: Network) -> Network:
         """Return the network, telling both."""
         if network.module is None:
-            raise Refused("the model only gives scores, not what its last linear layer is given (its features)")
+            raise Refused("the model only gives scores, no features: choose settings that need none (effectiveness=0)")
         self.network = network.module
         return replace(network, module=self, masked={})
 
@@ -47,7 +47,9 @@ class Both(nn.Module):
         with _given(self.network) as given:
             logits = read_logits(self.network(x))
         if not given or len(given[0]) != len(x):
-            raise Refused("the model has no last linear layer that is given a vector per input (its features)")
+            raise Refused(
+                "no linear layer is given a vector per input: choose settings that need no features (effectiveness=0)"
+            )
         self.classes = logits.shape[1]
         return torch.cat([logits, given[0].flatten(1)], 1)
 
