@@ -40,7 +40,7 @@ class Both(nn.Module):
         if network.module is None:
             raise Refused("the model only gives scores, no features: choose settings that need none (effectiveness=0)")
         self.network = network.module
-        return replace(network, module=self, masked={})
+        return replace(network, module=self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits and features, (N, K + F)."""

@@ -16,6 +16,7 @@ from heatproof.methods.subset._scores import Judge, Weights, angles
 from heatproof.methods.subset._search import Ordered, bill, search
 
 LIMA = Weights(20.0, 5.0, 0.05, 0.01)
+LAST = torch.tensor([2])
 ONES = Weights(1.0, 1.0, 1.0, 1.0)
 
 
@@ -370,6 +371,27 @@ def test_angles_are_arc_cosines_and_exact_where_these_lose_their_digits() -> Non
     assert ours[1, 0, 1].item() == 1
     tiny = torch.tensor([[[1.0, 0.0], [1.0, 1e-10]]], dtype=torch.float64)
     assert angles(tiny)[0, 0, 1].item() == pytest.approx(1e-10 / pi, rel=1e-9)
+
+
+@pytest.mark.parametrize("evidence", ["entropy", "evidential"])
+def test_values_are_the_four_scores_and_the_weighed_odds(evidence: str) -> None:
+    """Large logits are cut at 10 where they are evidence."""
+    x = torch.linspace(-3, 16, 15, dtype=torch.float64).reshape(1, 5, 3)
+    asked = ask(lambda x: x.reshape(len(x), 5, 3).sum(1), x.reshape(1, 15), readout="probability", target=LAST)
+    kept = torch.rand(1, 9, 15, generator=torch.Generator().manual_seed(1)) < 0.2
+    values = Judge(game(asked), Weights(3.0, 2.0, 1.0, 0.0, evidence)).ask(kept)
+    for m in range(9):
+        z, rest = ((x[0].flatten() * mask).reshape(5, 3).sum(0).tolist() for mask in (kept[0, m], ~kept[0, m]))
+        shares, others = ([exp(v) / sum(map(exp, logits)) for v in logits] for logits in (z, rest))
+        assert values.consistency[0, m].item() == pytest.approx(shares[2], abs=1e-12)
+        assert values.collaboration[0, m].item() == pytest.approx(1 - others[2], abs=1e-12)
+        if evidence == "entropy":
+            sure = 1 + sum(s * log(s) for s in shares) / log(3)
+        else:
+            sure = 1 - 3 / sum(exp(min(10, max(-10, v))) + 1 for v in z)
+        assert values.confidence[0, m].item() == pytest.approx(sure, abs=1e-12)
+        odds = [v[2] - log(exp(v[0]) + exp(v[1])) for v in (z, rest)]
+        assert values.odds[0, m].item() == pytest.approx(3 * odds[0] - 2 * odds[1], abs=1e-9)
 
 
 def test_defaults_are_the_papers() -> None:
