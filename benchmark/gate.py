@@ -100,7 +100,7 @@ class Gate:
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the logits (N, K)."""
-        return self._run(lambda part, _: (self._forward(part),), x, x)[0]
+        return self._run(lambda part, _: (self._plainly(part),), x, x)[0]
 
     def masked(self, x: Tensor, kept: Tensor, how: str) -> Tensor:
         """Return the logits (N, K) where the network itself leaves out what is not `kept` (N, E) bool."""
@@ -115,7 +115,7 @@ class Gate:
             score: Tensor = _Bridge.apply(x, target, self)  # type: ignore[no-untyped-call]
             return score
         check_target(x, target)
-        return self._run(lambda part, t: (read_out(self._forward(part), t, self.readout),), x, target)[0]
+        return self._run(lambda part, t: (read_out(self._plainly(part), t, self.readout),), x, target)[0]
 
     def gradient(self, x: Tensor, target: Tensor) -> Tensor:
         """Return the gradient of the target score, like x."""
@@ -187,6 +187,10 @@ class Gate:
         if len(outputs) != 1:
             raise Refused(f"the layer is passed {len(outputs)} times: choose one that is passed once")
         return logits, outputs[0]
+
+    def _plainly(self, x: Tensor) -> Tensor:
+        self.meter.forward += len(x)
+        return self.network.logits(x, plain=True)
 
     def _forward(self, x: Tensor, how: str = "", kept: Tensor | None = None) -> Tensor:
         self.meter.forward += len(x)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,16 @@ from .randomness import seed_of
 
 def _same(x: Tensor) -> Tensor:
     return x
+
+
+class Fast(Protocol):
+    """What computes as a `module` in evaluation mode does, faster, where no gradient is asked for."""
+
+    module: nn.Module
+
+    def __call__(self, x: Tensor) -> object:
+        """Return what the module gives for what it expects."""
+        ...
 
 
 Masked = Callable[[Tensor, Tensor], object]
@@ -35,20 +46,30 @@ class Network:
     grid: Callable[[Tensor], Tensor] = _same
     masked: Mapping[str, Masked] = field(default_factory=dict, hash=False)
     """The ways, by name, in which the network itself can leave elements out."""
+    fast: Fast | None = None
+    """What stands in for its own module, and for no other, in plain passes."""
 
     def __post_init__(self) -> None:
         """Refuse a network that computes in two ways, or in none."""
         if (self.module is None) == (self.predict is None):
             raise ValueError("a Network needs either a module or a predict function")
 
-    def logits(self, x: Tensor) -> Tensor:
-        """Return logits (N, K) of inputs in data space; log probabilities where the model gives probabilities."""
+    def logits(self, x: Tensor, plain: bool = False) -> Tensor:
+        """Return logits (N, K) of inputs in data space; log probabilities where the model gives probabilities.
+
+        A `plain` pass may take a faster way than through the module.
+        """
         if self.predict is not None:
             return self.predict(x.detach().clone()).clamp(min=1e-12).log()
         if self.module is None:
             raise ValueError("the network has neither a module nor a predict function")
+        run: Callable[[Tensor], object] = self.module
+        if plain and self.fast is not None and self.fast.module is self.module and not torch.is_grad_enabled():
+            run = self.fast
+        given = self.preprocess(x)
         # A copy, for a network may work in place on its input.
-        return read_logits(self.module(self.preprocess(x.clone())))
+        same = given.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+        return read_logits(run(given.clone() if same else given))
 
     def rest(self, layer: str, given: Tensor, last: bool) -> "Network":
         """Return what follows a layer: a network of the layer's activation, channels second; see `Gate.inside`."""
@@ -73,7 +94,7 @@ class Network:
         for owner in {name.rpartition(".")[0] for name in wanted}:
             if callable(forget := getattr(module.get_submodule(owner), "reset_running_stats", None)):
                 forget()
-        return replace(self, module=module, masked={})
+        return replace(self, module=module, masked={}, fast=None)
 
 
 def _drawn(module: nn.Module, name: str, seed: int) -> Tensor:

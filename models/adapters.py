@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ..benchmark import Network
+from .folding import foldable
 from .inspection import Inspection, Size, told
 from .masking import Preprocess, maskings
 
@@ -129,7 +130,7 @@ def _channels_last(prepared: Preprocess) -> Preprocess:
 
 
 def _inspected(module: nn.Module, preprocess: Preprocess, example: Tensor | None) -> Network:
-    network = Network(module, preprocess=preprocess, masked=maskings(module, preprocess))
+    network = Network(module, preprocess=preprocess, masked=maskings(module, preprocess), fast=foldable(module))
     if example is not None:
         shape = example.shape
     elif isinstance(getattr(module, "pretrained_cfg", None), dict):

@@ -1,8 +1,8 @@
-"""How much longer captum's `KernelShap` and `Occlusion` take than ours, for as many passes of the same network.
+"""How much longer captum's `Lime`, `KernelShap` and `Occlusion` take than ours, for as many passes of a network.
 
 Run as `python tests/speed/against_captum.py [REPEATS]`. Ours and captum's take turns in one process, on one thread, so
 that whatever else the machine does falls on both; measured is how long the processor is busy. Captum asks the bare
-network, in the gate's memory layout, with its default of one copy a pass and with as many as ours has, about.
+module, as its users do, with its default of one copy a pass and with as many as ours has, about.
 """
 
 import os
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from statistics import median
 
 import torch
-from captum.attr import KernelShap, Occlusion
+from captum._utils.models.linear_model import SkLearnRidge
+from captum.attr import KernelShap, Lime, Occlusion
 from torch import Tensor
 
 from heatproof.benchmark import Batch, Gate, grid_units, methods, models
@@ -45,10 +46,20 @@ def pictures() -> Batch:
 
 
 def kernel_shap(probabilities: Ask, batch: Batch, together: int) -> Tensor:
-    """Let captum explain one picture after the other, as it advises; its first two coalitions are the two ends."""
+    """Let captum's KernelShap explain; its first two coalitions are the two ends."""
+    return _one_by_one(KernelShap(probabilities), batch, together)
+
+
+def lime(probabilities: Ask, batch: Batch, together: int) -> Tensor:
+    """Let captum's Lime explain by ridge regression."""
+    return _one_by_one(Lime(probabilities, interpretable_model=SkLearnRidge(alpha=1.0)), batch, together)
+
+
+def _one_by_one(explainer: Lime, batch: Batch, together: int) -> Tensor:
+    """Let captum explain one picture after the other, as it advises."""
     units = batch.units.reshape(SAMPLES, 1, SIDE, SIDE).expand_as(batch.x)
     maps = [
-        KernelShap(probabilities).attribute(
+        explainer.attribute(
             batch.x[i : i + 1],
             baselines=batch.baseline[i : i + 1],
             target=int(batch.target[i]),
@@ -74,7 +85,11 @@ def occlusion(probabilities: Ask, batch: Batch, together: int) -> Tensor:
     return maps
 
 
-RACES = (Race("kernel_shap", {"budget": BUDGET}, kernel_shap), Race("occlusion", {}, occlusion))
+RACES = (
+    Race("lime", {"budget": BUDGET}, lime),
+    Race("kernel_shap", {"budget": BUDGET}, kernel_shap),
+    Race("occlusion", {}, occlusion),
+)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -91,7 +106,8 @@ def ratios(race: Race, together: int, repeats: int) -> str:
 
     def probabilities(x: Tensor) -> Tensor:
         theirs[0] += len(x)
-        return network.logits(x).softmax(1)
+        with torch.no_grad():
+            return network.module(x).softmax(1)
 
     def own() -> int:
         return explain(asked, gate, batch)[1].forward
