@@ -1,12 +1,11 @@
 """The attention maps of a network, whichever way it computes them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import sqrt
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import dropout, linear, multi_head_attention_forward, scaled_dot_product_attention, softmax
+from torch.nn.functional import linear, multi_head_attention_forward, scaled_dot_product_attention, softmax
 from torch.overrides import TorchFunctionMode
 
 from .errors import Refused
@@ -51,13 +50,18 @@ def attend(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """Compute `scaled_dot_product_attention` step by step."""
-    if is_causal or enable_gqa:
-        raise Refused("causal or grouped attention is not taken apart here")
-    scores = query @ key.transpose(-2, -1) * (1 / sqrt(query.shape[-1]) if scale is None else scale)
-    if attn_mask is not None:
-        scores = scores.masked_fill(~attn_mask, -torch.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
-    return dropout(softmax(scores, -1), dropout_p, dropout_p > 0) @ value
+    """Compute `scaled_dot_product_attention` step by step, in products and a softmax."""
+    if enable_gqa:
+        times = query.shape[-3] // key.shape[-3]
+        key, value = key.repeat_interleave(times, -3), value.repeat_interleave(times, -3)
+    scores = (query @ key.transpose(-2, -1)) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if is_causal:
+        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        scores = scores.masked_fill(~attn_mask, -1e30 if scores.dtype != torch.float16 else -6e4)
+    elif attn_mask is not None:
+        scores = scores + attn_mask
+    return torch.dropout(scores.softmax(-1), dropout_p, dropout_p > 0) @ value
 
 
 def multi_head(

@@ -6,6 +6,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from ...benchmark.attention import attend
 from ._mode import Expansion, Rule, Table, plain
 
 
@@ -54,30 +55,6 @@ ACTIVATIONS: Final = (
 FUNCTIONS: Final = "abs square pow sqrt exp expm1 log log1p sin cos tan atan sinh cosh erf reciprocal rsqrt"
 
 NORMS: Final = "var std norm linalg_vector_norm"
-
-
-def attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """Say fused attention in products and a softmax."""
-    if enable_gqa:
-        times = query.shape[-3] // key.shape[-3]
-        key, value = key.repeat_interleave(times, -3), value.repeat_interleave(times, -3)
-    scores = (query @ key.transpose(-2, -1)) * (query.shape[-1] ** -0.5 if scale is None else scale)
-    if is_causal:
-        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
-        scores = scores.masked_fill(~attn_mask, -1e30 if scores.dtype != torch.float16 else -6e4)
-    elif attn_mask is not None:
-        scores = scores + attn_mask
-    return torch.dropout(scores.softmax(-1), dropout_p, dropout_p > 0) @ value
 
 
 def layer_norm(
@@ -142,7 +119,7 @@ def glu(x: Tensor, dim: int = -1) -> Tensor:
 
 
 COMPOSITES: Final[Table] = {
-    "scaled_dot_product_attention": Expansion(attention),
+    "scaled_dot_product_attention": Expansion(attend),
     "layer_norm": Expansion(layer_norm),
     "rms_norm": Expansion(rms_norm),
     "group_norm": Expansion(group_norm),
