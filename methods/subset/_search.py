@@ -100,7 +100,7 @@ def search(judge: Judge, pending: int, k: int = 0) -> Ordered:
         gone = [best]
         if spare:
             worth = judge.worth(values, back.effectiveness_with(left)).scatter(1, best, torch.inf)
-            doubtful = best_first(worth, values.odds)[:, -spare:].sort(1).values
+            doubtful = best_first(worth, values.odds)[:, -spare:]
             gone.append(doubtful.gather(1, _worst(judge, back, left.gather(1, doubtful))))
         left = _without(left, torch.cat(gone, 1))
     return _joined(judge, front, left, back)
