@@ -6,6 +6,9 @@ from torch import Tensor
 from ...benchmark import Game, Rng, method
 from .._budget import demand
 
+ROWS = 1024
+"""The rows of the kernel of scores that are held at a time."""
+
 
 @method(paper="arXiv:2206.06219", signed=False, passes=lambda budget: (budget, 0))
 def hsic(game: Game, rng: Rng, *, budget: int = 1500) -> Tensor:
@@ -24,8 +27,8 @@ def _dependence(kept: Tensor, scores: Tensor) -> Tensor:
     """Return the criterion (U,) between each column of coalitions (M, U) and their scores (M,)."""
     distance = torch.pdist(scores[:, None])
     width = distance.median() if distance.median() > 0 else distance.amax().clamp(min=torch.finfo(distance.dtype).tiny)
-    likeness = torch.exp(-((scores[:, None] - scores) / width).square() / 2)
-    centred = likeness - likeness.mean(0) - likeness.mean(1, keepdim=True) + likeness.mean()
     # Equality is (1 + s s')/2 for signs s, and centring leaves nothing of the constant.
     sign = 2 * kept.double() - 1
-    return (sign * (centred @ sign)).sum(0) / 2 / (len(scores) - 1) ** 2
+    sign = sign - sign.mean(0)
+    likeness = (torch.exp(-((some[:, None] - scores) / width).square() / 2) for some in scores.split(ROWS))
+    return (sign * torch.cat([rows @ sign for rows in likeness])).sum(0) / 2 / (len(scores) - 1) ** 2
