@@ -13,8 +13,9 @@ from ._scores import Judge, Weights
 def lazy_subset(game: Game, *, budget: int = 416, consistency: float = 1.0, collaboration: float = 1.0) -> Tensor:
     """Units in the order of a greedy search that tries, each time, only the few that had the largest effects so far.
 
-    The set grows as in SMDL, by its consistency and collaboration; a unit's value falls from 1 to 0 with its place.
-    The default budget is a tenth of what greedy spends on 64 units; with enough passes, the order is greedy's.
+    The first third of the units is chosen as in SMDL, by consistency and collaboration, then each unit by what is left
+    without it. A unit's value falls evenly from 1 to 0 with its place. The default budget is a tenth of what greedy
+    spends on 64 units.
     """
     demand(budget, 2 + 2 * game.players, "lazy_subset")
     judge = Judge(game, Weights(consistency, collaboration, 0.0, 0.0))

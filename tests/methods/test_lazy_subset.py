@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from heatproof.benchmark import Game, Refused, methods
 from heatproof.benchmark.checks._questions import Question, ask, seeded
 from heatproof.benchmark.harness import Asked, explain
-from heatproof.methods.subset._lazy import lazy_bill, lazy_order, widths
+from heatproof.methods.subset._lazy import lazy_bill, lazy_order, steps
 from heatproof.methods.subset._scores import Judge, Weights
 from heatproof.methods.subset._search import search
 
@@ -46,33 +46,50 @@ def slow(asked: Question, sample: int, budget: int, weights: tuple[float, float]
             return asked.gate.module(row[None])[0]  # type: ignore[no-any-return]
 
     def odds(kept: set[int]) -> float:
-        def one(z: Tensor) -> float:
-            others = [v for i, v in enumerate(z) if i != target]
-            return float(z[target] - torch.stack(others).logsumexp(0))
+        z = logits(kept)
+        return float(z[target] - torch.stack([v for i, v in enumerate(z) if i != target]).logsumexp(0))
 
-        return weights[0] * one(logits(kept)) - weights[1] * one(logits(everything - kept))
+    def p(kept: set[int]) -> float:
+        return float(logits(kept).softmax(0)[target])
 
-    def worth(kept: set[int]) -> float:
-        p, q = (float(logits(s).softmax(0)[target]) for s in (kept, everything - kept))
-        return weights[0] * p + weights[1] * (1 - q)
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values)
 
-    seen = {i: [odds({i}) - odds(set())] for i in everything}
+    adds = {i: [odds({i}) - odds(set())] for i in everything}
+    takes = {i: [odds(everything) - odds(everything - {i})] for i in everything}
     budget -= 2 + 2 * len(x)
-    width = 3
-    while (width + 1) * 2 * len(x) <= 3 * (budget // 2):
-        width += 1
+    turn = max(1, len(x) // 3)
+    width, later = max(3, budget // (4 * turn)), 4
     order: list[int] = []
+
+    def by_effect() -> list[int]:
+        def effect(i: int) -> float:
+            return weights[0] * mean(adds[i]) + weights[1] * mean(takes[i])
+
+        return sorted(everything - set(order), key=effect, reverse=True)
+
     while len(order) < len(x) - 1:
-        by_effect = sorted(everything - set(order), key=lambda i: -sum(seen[i]) / len(seen[i]))
-        few = by_effect[: min(width, budget // 2) if order else width]
+        grown, rest, few = set(order), everything - set(order), by_effect()
+        if len(order) < turn:
+            few = few[: min(width, budget // 2) if order else width]
+            for i in few if order else []:
+                budget -= 2
+                adds[i].append(odds(grown | {i}) - odds(grown))
+                takes[i].append(odds(rest) - odds(rest - {i}))
+        else:
+            few = few[: budget if len(order) == turn else min(later, budget)]
+            budget -= len(few)
+            for i in few:
+                takes[i] = [odds(rest) - odds(rest - {i})]
+            if len(order) == turn:
+                later = max(4, budget // len(rest))
         if not few:
             break
-        if order:
-            budget -= 2 * len(few)
-            for i in few:
-                seen[i].append(odds({*order, i}) - odds(set(order)))
-        order.append(max(few, key=lambda i: worth({*order, i})))
-    return order + sorted(everything - set(order), key=lambda i: -sum(seen[i]) / len(seen[i]))
+        if len(order) < turn:
+            order.append(max(few, key=lambda i: weights[0] * p(grown | {i}) - weights[1] * p(rest - {i})))
+        else:
+            order.append(min(few, key=lambda i: p(rest - {i})))
+    return order + by_effect()
 
 
 @pytest.mark.parametrize("budget", [20, 22, 27, 36, 50, 71, 90, 500])
@@ -83,13 +100,18 @@ def test_is_the_search_in_plain_loops(budget: int, weights: tuple[float, float])
     assert ours.tolist() == [slow(asked, i, budget, weights) for i in range(4)]
 
 
-def test_with_enough_passes_the_order_is_greedys() -> None:
+def test_with_enough_passes_it_starts_as_greedy_and_goes_on_in_the_rest() -> None:
     asked = table()
-    weights = Weights(1.0, 1.0, 0.0, 0.0)
-    judge = Judge(Game(asked.gate, asked.batch), weights)
-    greedy = search(judge, 9).order
-    assert found(asked, 1000).equal(greedy)
-    assert not found(asked, 30).equal(greedy)
+    game = Game(asked.gate, asked.batch)
+    ours = found(asked, 1000)
+    assert ours[:, :3].equal(search(Judge(game, Weights(1.0, 1.0, 0.0, 0.0)), 9).order[:, :3])
+    for i in range(4):
+        rest = set(ours[i, 3:].tolist())
+        for unit in ours[i, 3:].tolist():
+            kept = torch.tensor([[other in rest - {each} for other in range(9)] for each in sorted(rest)])
+            left = game.scores(kept.expand(4, -1, -1))[i]
+            assert sorted(rest)[int(left.argmin())] == unit
+            rest.remove(unit)
 
 
 @pytest.mark.parametrize("budget", [20, 40, 300])
@@ -107,11 +129,13 @@ def test_spends_what_it_bills_and_no_more_than_its_budget(columns: int, budget: 
     assert lazy_bill(columns, budget) <= budget
 
 
-def test_steps_are_three_wide_and_wider_with_more_passes() -> None:
-    assert widths(64, 416)[:44] == [3] * 44
-    assert sum(widths(64, 416)[1:]) == (416 - 130) // 2
-    assert widths(64, 4160)[:20] == [47] + [min(47, count) for count in range(63, 44, -1)]
-    assert widths(5, 10_000) == [5, 4, 3, 2]
+def test_a_third_of_the_units_is_asked_for_on_both_sides_then_the_rest_alone() -> None:
+    plan = list(steps(64, 416))
+    assert plan[:22] == [(3, True)] * 21 + [(43, False)]
+    assert plan[22:] == [(4, False)] * 30 + [(3, False)]
+    assert sum(tries * (1 + both) for tries, both in plan[1:]) == 416 - 130
+    assert list(steps(6, 10_000)) == [(6, True), (5, True), (4, False), (3, False), (2, False)]
+    assert list(steps(9, 20)) == [(3, True)]
 
 
 def test_values_fall_evenly_with_the_place() -> None:
