@@ -134,6 +134,7 @@ def test_a_third_of_the_units_is_asked_for_on_both_sides_then_the_rest_alone() -
     assert plan[:22] == [(3, True)] * 21 + [(43, False)]
     assert plan[22:] == [(4, False)] * 30 + [(3, False)]
     assert sum(tries * (1 + both) for tries, both in plan[1:]) == 416 - 130
+    assert list(steps(64, 832))[20:23] == [(8, True), (43, False), (7, False)]
     assert list(steps(6, 10_000)) == [(6, True), (5, True), (4, False), (3, False), (2, False)]
     assert list(steps(9, 20)) == [(3, True)]
 
