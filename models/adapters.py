@@ -92,7 +92,7 @@ def _preprocess(
 ) -> Preprocess:
     if preprocess is not None and (mean is not None or std is not None):
         raise ValueError("preprocess was given beside mean or std: give the one or the others")
-    prepared = preprocess or _pixels(module, mean, std)
+    prepared = _as_parameters(preprocess or _pixels(module, mean, std), module)
     return _channels_last(prepared) if any(isinstance(part, nn.BatchNorm2d) for part in module.modules()) else prepared
 
 
@@ -116,6 +116,20 @@ def _input_shape(module: nn.Module) -> tuple[int, int, int]:
     channels, height, width = _data_config(module)["input_size"]
     built = told(module, "img_size")
     return (channels, *built) if isinstance(built, tuple) and len(built) == 2 else (channels, height, width)
+
+
+def _as_parameters(prepared: Preprocess, module: nn.Module) -> Preprocess:
+    """Hand numbers over in the precision of the parameters, where all have one that is not the usual."""
+    types = {part.dtype for part in module.parameters() if part.is_floating_point()}
+    if len(types) != 1 or types == {torch.float32}:
+        return prepared
+    (precision,) = types
+
+    def converted(x: Tensor) -> Tensor:
+        y = prepared(x)
+        return y.to(precision) if y.is_floating_point() else y
+
+    return converted
 
 
 def _channels_last(prepared: Preprocess) -> Preprocess:

@@ -248,6 +248,20 @@ def test_activation_and_gradient_of_a_module_that_can_be_done_by_hand():
     assert torch.equal(slope, gradient.repeat_interleave(2, 2).repeat_interleave(2, 3) / 4)
 
 
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_network_in_another_precision_is_asked_in_its_own(precision: torch.dtype):
+    torch.manual_seed(3)
+    usual = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 3))
+    x, target = torch.rand(2, 3, 8, 8), torch.tensor([0, 1])
+    score, gradient = Gate(adapt(usual, example=x)).score_and_gradient(x, target)
+    other = usual.to(precision)
+    again = Gate(adapt(other, example=x))
+    assert {part.dtype for part in other.parameters()} == {precision}
+    torch.testing.assert_close(again.score(x, target), score, rtol=0, atol=1e-2)
+    assert again.gradient(x, target).dtype == torch.float32
+    torch.testing.assert_close(again.gradient(x, target), gradient, rtol=0.1, atol=2e-3)
+
+
 def test_layers_are_found_where_no_gradient_is_kept():
     with torch.no_grad():
         assert adapt(Known(), example=torch.zeros(1, 1, 4, 4)).layers() == ("act", "pool")
