@@ -39,7 +39,9 @@ def judged(name: str, method: str, question: Question) -> Tensor:
 
 
 @pytest.mark.parametrize("name", ["dummy", "symmetry", "linearity", "implementation_invariance"])
-@pytest.mark.parametrize("method", ["gradient", "input_x_gradient", "integrated_gradients", "smoothgrad", "leave_one_out"])
+@pytest.mark.parametrize(
+    "method", ["gradient", "input_x_gradient", "integrated_gradients", "smoothgrad", "leave_one_out"]
+)
 def test_methods_that_only_ask_for_scores_and_gradients_keep_the_axiom(method: str, name: str) -> None:
     torch.testing.assert_close(judged(name, method, pictures()), torch.zeros(5).double(), atol=1e-5, rtol=0)
 
