@@ -30,5 +30,5 @@ def _dependence(kept: Tensor, scores: Tensor) -> Tensor:
     # Equality is (1 + s s')/2 for signs s, and centring leaves nothing of the constant.
     sign = 2 * kept.double() - 1
     sign = sign - sign.mean(0)
-    likeness = (torch.exp(-((some[:, None] - scores) / width).square() / 2) for some in scores.split(ROWS))
+    likeness = (torch.exp(-((some[:, None] - scores) / width).square() / 2) for some in torch.split(scores, ROWS))
     return (sign * torch.cat([rows @ sign for rows in likeness])).sum(0) / 2 / (len(scores) - 1) ** 2
