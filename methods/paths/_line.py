@@ -1,9 +1,10 @@
 """The straight line from a baseline to the input, and how an integral on it is approximated."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 
-import numpy as np
 import torch
+from scipy.special import roots_legendre
 from torch import Tensor
 
 from ...benchmark import Differentiable
@@ -14,8 +15,9 @@ Rule = Callable[[int], tuple[list[float], list[float]]]
 """A number of points to their places in [0, 1] and weights, which add up to 1."""
 
 
+@cache
 def _gauss_legendre(count: int) -> tuple[list[float], list[float]]:
-    nodes, weights = np.polynomial.legendre.leggauss(count)
+    nodes, weights = roots_legendre(count)
     return ((1 + nodes) / 2).tolist(), (weights / 2).tolist()
 
 
