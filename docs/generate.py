@@ -122,7 +122,8 @@ def family(name: str) -> str:
 
 def matrix() -> str:
     """Return the page that says which method explains which model."""
-    names = [name for name in methods if "@" not in name]
+    shipped = [name for name in methods if methods[name].function.__module__.startswith("heatproof.methods.")]
+    names = [name for name in shipped if "@" not in name]
     columns = [name for name in models if any(tasks[task].model.name == name for task in tasks)]
     found = {(name, model): outcome(methods[name], model) for name in names for model in columns}
     reasons = list(dict.fromkeys(reason for reason in found.values() if reason))

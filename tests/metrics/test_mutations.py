@@ -112,8 +112,8 @@ MISTAKES = [
         "first batch only",
         "perturbation_curves",
         "benchmark/harness.py",
-        "torch.cat([part[name] for part in parts])",
-        "torch.cat([parts[0][name] for part in parts])",
+        "[part[name] for part in parts], portions",
+        "[parts[0][name] for part in parts], portions",
     ),
     Mistake(
         "undefined as zero",
