@@ -90,12 +90,14 @@ def _identity(asked: Asked) -> tuple[object, ...]:
 
 def impossible(task: Task, method: Part, metric: Part, batch_size: int = 0) -> str:
     """Return why a cell cannot be, or an empty string."""
-    if task.model.objection:
-        return task.model.objection
+    if reason := task.model.objection or task.absent:
+        return reason
     offered = task.gate(batch_size).capability
     for part in (method, metric):
         if part.capability is not None and not includes(offered, part.capability):
             return f"{part.name} needs a {part.capability.__name__} model, this one is only {offered.__name__}"
+        if "truth" in part.needs and not task.knows:
+            return f"{part.name} needs the truth, and this task knows none"
     for word in metric.needs:
         if word in KNOWN_AS and KNOWN_AS[word] not in task.knows:
             return f"{metric.name} needs the truth's {KNOWN_AS[word]!r}, which the task does not know"

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from .data import Batch, Truth, TruthType
 from .entries import Entry, Registry, registries
+from .errors import Refused
 from .gate import Gate
 from .identity import code_of, digest
 from .network import Network
@@ -15,6 +16,8 @@ from .registry import FunctionT, imputers
 Samples = Callable[[Gate, str, int], Batch]
 """(model, split, size) to samples without their truth."""
 Build = Callable[[], Network]
+Files = Callable[[], str]
+"""The hash of what a user's own files hold, which nothing asks for before it is needed; Refused where they are not."""
 
 KNOWN_AS: Mapping[str, str] = {
     "truth": "relevant",
@@ -41,6 +44,8 @@ class Model(Entry):
     """Makes the weights again from their seed, tells its progress, writes them and returns their card."""
     card: Mapping[str, object] = field(default_factory=dict, hash=False)
     """What is known of it: `sha256` of its weights, accuracies, recipe."""
+    files: Files | None = None
+    """The weights, where they are the user's own."""
 
     @property
     def objection(self) -> str:
@@ -53,10 +58,14 @@ class Model(Entry):
             return f"{self.name} reaches {removed:.2f} accuracy without the evidence, {chance + SLACK:.2f} allowed"
         return ""
 
-    @cached_property
+    @property
     def version(self) -> str:
         """The hash of its code, its weights and the gate's arithmetic."""
-        return digest(self.name, code_of(self.function), self.card.get("sha256", ""), code_of(Gate))
+        return digest(*self._made_of, *_held(self.files))
+
+    @cached_property
+    def _made_of(self) -> tuple[object, ...]:
+        return self.name, code_of(self.function), self.card.get("sha256", ""), code_of(Gate)
 
 
 @dataclass(frozen=True)
@@ -66,14 +75,14 @@ class Source(Entry):
 
 @dataclass(frozen=True)
 class Task(Entry):
-    """A question with a known answer: samples, a model, a readout, and the function that knows the truth."""
+    """A question: samples, a model, a readout, and the function that knows the true answer, where one is known."""
 
     samples: Samples
     model: Model
     family: str
-    truth_type: TruthType
+    truth_type: TruthType | Literal["none"]
     headline: str
-    """The score that is control-normalised and goes into the leaderboard."""
+    """The score that is control-normalised and goes into the leaderboard; empty where no truth is known."""
     knows: frozenset[str]
     """The parts of the truth that it can tell: relevant, impossible, effect, rival, values; scene: samples redrawn."""
     readout: str = "probability"
@@ -81,22 +90,49 @@ class Task(Entry):
     """What stands in for what a method or a metric hides."""
     shared: bool = False
     """Whether the same question is asked about several models, so that the name tells which."""
+    files: Files | None = None
+    """The data, where they are the user's own."""
 
     @property
     def name(self) -> str:
         """The function's name, with the model's behind it where there are several."""
         return f"{self.function.__name__}@{self.model.name}" if self.shared else self.function.__name__
 
-    @cached_property
+    @property
     def sample_set(self) -> str:
         """The hash of what the samples are: tasks that share it share their attributions."""
-        what = code_of(self.samples), self.samples.__name__, self.model.version, self.readout, self.imputer
-        return digest(*what, code_of(imputers[self.imputer].function))
+        made, _ = self._made_of
+        what = made, self.samples.__name__, self.model.version, self.readout, self.imputer
+        return digest(*what, self._hides, *_held(self.files))
 
-    @cached_property
+    @property
     def version(self) -> str:
         """The hash of what the answer depends on: generator, weights and settings."""
-        return digest(self.sample_set, code_of(self.function), self.function.__name__, self.headline)
+        return digest(self.sample_set, self._made_of[1], self.function.__name__, self.headline)
+
+    @cached_property
+    def _made_of(self) -> tuple[str, str]:
+        return code_of(self.samples), code_of(self.function)
+
+    @cached_property
+    def _hides(self) -> str:
+        return code_of(imputers[self.imputer].function)
+
+    @property
+    def absent(self) -> str:
+        """Why its samples or its network cannot be had here; empty if they can."""
+        try:
+            if self.files is not None:
+                self.files()
+            built(self.model)
+        except Refused as reason:
+            return str(reason)
+        return ""
+
+    @property
+    def capability(self) -> str:
+        """The name of the most that its model can answer; empty where there is none."""
+        return "" if self.absent else self.gate().capability.__name__
 
     def gate(self, batch_size: int = 0) -> Gate:
         """Return a fresh gate to the task's model."""
@@ -104,27 +140,51 @@ class Task(Entry):
 
     def questions(self, split: str, size: int, batch_size: int = 0) -> Batch:
         """Return samples with their truth; made once in a process, and the samples once for all tasks on them."""
-        batch = _sampled(self.samples, self.model, self.readout, (split, size, batch_size))
-        return replace(batch, truth=_truth(self, split, size, batch_size), imputer=self.imputer)
+        cut = split, size, batch_size
+        batch = _sampled(self.samples, self.model, self.readout, cut, self._state)
+        return replace(batch, truth=_truth(self, cut, self._state), imputer=self.imputer)
+
+    @property
+    def _state(self) -> tuple[str, ...]:
+        """What the user's own files hold: samples are made anew when it changes."""
+        return *_held(self.model.files), *_held(self.files)
 
 
-@lru_cache(maxsize=8)
+def _held(files: Files | None) -> tuple[str, ...]:
+    """Return what goes into a hash for a user's own files; where they are not there, that."""
+    try:
+        return () if files is None else (files(),)
+    except Refused:
+        return ("absent",)
+
+
 def built(model: Model) -> Network:
-    """Build a model, once in a process."""
-    network: Network = model.function()
+    """Build a model, once in a process as long as its files stay; what it refuses is kept, too."""
+    network = _built(model, _held(model.files))
+    if isinstance(network, str):
+        raise Refused(network)
+    return network
+
+
+@lru_cache(maxsize=16)
+def _built(model: Model, _state: tuple[str, ...]) -> Network | str:
+    try:
+        network: Network = model.function()
+    except Refused as reason:
+        return str(reason)
     return network
 
 
 @lru_cache(maxsize=4)
-def _sampled(samples: Samples, model: Model, readout: str, cut: tuple[str, int, int]) -> Batch:
+def _sampled(samples: Samples, model: Model, readout: str, cut: tuple[str, int, int], _state: tuple[str, ...]) -> Batch:
     split, size, batch_size = cut
     return samples(Gate(built(model), readout, batch_size), split, size)
 
 
 @lru_cache(maxsize=16)
-def _truth(task: Task, split: str, size: int, batch_size: int) -> Truth:
-    batch = _sampled(task.samples, task.model, task.readout, (split, size, batch_size))
-    truth: Truth = task.function(task.gate(batch_size), batch)
+def _truth(task: Task, cut: tuple[str, int, int], state: tuple[str, ...]) -> Truth | None:
+    batch = _sampled(task.samples, task.model, task.readout, cut, state)
+    truth: Truth | None = task.function(task.gate(cut[2]), batch)
     return truth
 
 
@@ -144,11 +204,12 @@ def model(
     *,
     train: Callable[[Callable[[str], None]], Mapping[str, object]] | None = None,
     card: Mapping[str, object] | None = None,
+    files: Files | None = None,
 ) -> Callable[[Build], Build]:
-    """Register a network under its function's name."""
+    """Register a network under its function's name; `files` says what weights of the user's it is made of."""
 
     def register(function: Build) -> Build:
-        models.add(Model(function, train, card or {}))
+        models.add(Model(function, train, card or {}, files))
         return function
 
     return register
@@ -159,18 +220,25 @@ def task(
     samples: Samples,
     on: Build | tuple[str, ...],
     family: str,
-    truth_type: TruthType,
+    truth_type: TruthType | Literal["none"],
     headline: str,
     knows: set[str],
     readout: str = "probability",
     imputer: str = "baseline",
+    files: Files | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a task under its function's name; on several models, one task `name@model` for each.
 
-    `on` names registered models, or is the function that builds the task's own.
+    `on` names registered models, or is the function that builds the task's own. A task without a truth has
+    `truth_type="none"`, no headline and knows nothing, and its function returns None: it counts for no ranking.
     """
+    if bool(headline) != bool(knows) or bool(knows) != (truth_type != "none"):
+        raise ValueError(
+            f"truth_type is {truth_type!r}, headline {headline!r}, knows {sorted(knows)}: a task that knows a truth "
+            "has all three; one that knows none has truth_type='none', headline='' and knows=set()"
+        )
 
-    def register(function: Callable[[Gate, Batch], Truth]) -> Callable[[Gate, Batch], Truth]:
+    def register(function: Callable[[Gate, Batch], Truth | None]) -> Callable[[Gate, Batch], Truth | None]:
         for asked in [Model(on)] if callable(on) else [models[name] for name in on]:
             tasks.add(
                 Task(
@@ -184,6 +252,7 @@ def task(
                     readout=readout,
                     imputer=imputer,
                     shared=not callable(on),
+                    files=files,
                 )
             )
         return function

@@ -103,7 +103,7 @@ def _task_card(cell: Cell) -> dict[str, object]:
         "imputer": task.imputer,
         "samples": cell.size,
         "version": task.version,
-        "capability": task.gate().capability.__name__,
+        "capability": task.capability,
         "model_card": dict(task.model.card),
         "preview": preview_key(task, cell.size),
     }
