@@ -11,6 +11,7 @@ from .api import SUITES, baselines, entrants
 from .api import run as run_suite
 from .api import suite as find
 from .benchmark import Part, Registry, imputers, methods, metrics, models, tasks
+from .benchmark.errors import Refused
 from .benchmark.pack import read_pack, write_pack
 from .benchmark.plan import estimate
 from .benchmark.plan import plan as make_plan
@@ -58,7 +59,7 @@ def main() -> None:
         app()
     except OSError as error:
         _stop(f"{error.strerror}: {error.filename or 'the run directory'}; what was finished is kept")
-    except (ValueError, KeyError, TypeError, ModuleNotFoundError) as error:
+    except (ValueError, KeyError, TypeError, ModuleNotFoundError, Refused) as error:
         _stop(str(error))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from .capabilities import includes
+from .errors import Refused
 from .harness import Asked, explain, score
 from .identity import code_of, digest
 from .question import KNOWN_AS, Task, tasks
@@ -112,7 +113,7 @@ class Estimate:
     backward: int
     seconds: float
     unknown: tuple[str, ...]
-    """Parts that do not say what they cost."""
+    """Parts that do not say what they cost, and tasks that cannot be measured."""
 
 
 def estimate(cells: Iterable[Cell], stored: Iterable[str] = (), batch_size: int = 0) -> Estimate:
@@ -120,7 +121,10 @@ def estimate(cells: Iterable[Cell], stored: Iterable[str] = (), batch_size: int 
     forward = backward = 0
     seconds, unknown = 0.0, set()
     for task, size, part, settings in _work(cells, frozenset(stored)):
-        units, speed = _measured(task, batch_size)
+        if (measured := _measured(task, batch_size)) is None:
+            unknown.add(task.name)
+            continue
+        units, speed = measured
         bill = part.passes_of(settings, units)
         if bill is None:
             unknown |= {part.name} if part.capability is not None else set()
@@ -143,10 +147,16 @@ def _work(cells: Iterable[Cell], stored: frozenset[str]) -> Iterator[tuple[Task,
 
 
 @cache
-def _measured(task: Task, batch_size: int) -> tuple[int, tuple[float, float]]:
-    """Return a task's number of units, and the seconds that a pass forward, and one forward and back, take."""
+def _measured(task: Task, batch_size: int) -> tuple[int, tuple[float, float]] | None:
+    """Return a task's number of units, and the seconds that a pass forward, and one forward and back, take.
+
+    None where its samples are refused: a run says why.
+    """
     gate = task.gate(batch_size)
-    batch = task.samples(gate, SPLIT, 16)
+    try:
+        batch = task.samples(gate, SPLIT, 16)
+    except Refused:
+        return None
     times = max(1, min(gate.room(batch.x), FULL) // len(batch))
     x, target = batch.x.repeat(times, *[1] * (batch.x.ndim - 1)), batch.target.repeat(times)
     forward = _seconds(lambda: gate.score(x, target)) / len(x)
