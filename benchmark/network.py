@@ -26,6 +26,29 @@ class Fast(Protocol):
         ...
 
 
+class Evidential:
+    """A head of a `module`: from what its last linear layer is given to the evidence for each class, as logits.
+
+    It is a copy, in double precision and evaluation mode, and asks for no gradient.
+    """
+
+    def __init__(self, module: nn.Module, head: nn.Module) -> None:
+        self.module = module
+        self._head = deepcopy(head).cpu().double().eval().requires_grad_(False)
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Return the evidence logits (…, K) of features (…, F)."""
+        flat = features.detach().cpu().double().flatten(0, -2)
+        try:
+            logits: Tensor = self._head(flat)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(
+                f"the evidential head does not take the model's {flat.shape[1]} features: {reason}"
+            ) from error
+        return logits.reshape(*features.shape[:-1], -1).to(features.device)
+
+
 Masked = Callable[[Tensor, Tensor], object]
 """Inputs in data space and their `kept` elements (N, E) bool to whatever the network returns without the others."""
 
@@ -48,6 +71,8 @@ class Network:
     """The ways, by name, in which the network itself can leave elements out."""
     fast: Fast | None = None
     """What stands in for its own module, and for no other, in plain passes."""
+    evidential: Evidential | None = None
+    """What tells evidence from the features of its own module, and of no other."""
 
     def __post_init__(self) -> None:
         """Refuse a network that computes in two ways, or in none."""
@@ -94,7 +119,7 @@ class Network:
         for owner in {name.rpartition(".")[0] for name in wanted}:
             if callable(forget := getattr(module.get_submodule(owner), "reset_running_stats", None)):
                 forget()
-        return replace(self, module=module, masked={}, fast=None)
+        return replace(self, module=module, masked={}, fast=None, evidential=None)
 
 
 def _drawn(module: nn.Module, name: str, seed: int) -> Tensor:

@@ -46,6 +46,8 @@ class Model(Entry):
     """What is known of it: `sha256` of its weights, accuracies, recipe."""
     files: Files | None = None
     """The weights, where they are the user's own."""
+    beside: tuple[Mapping[str, object], ...] = field(default=(), hash=False)
+    """The cards of other weights that it holds, as those of an evidential head."""
 
     @property
     def objection(self) -> str:
@@ -65,7 +67,8 @@ class Model(Entry):
 
     @cached_property
     def _made_of(self) -> tuple[object, ...]:
-        return self.name, code_of(self.function), self.card.get("sha256", ""), code_of(Gate)
+        weights = [card.get("sha256", "") for card in (self.card, *self.beside)]
+        return self.name, code_of(self.function), weights, code_of(Gate)
 
 
 @dataclass(frozen=True)
@@ -205,11 +208,15 @@ def model(
     train: Callable[[Callable[[str], None]], Mapping[str, object]] | None = None,
     card: Mapping[str, object] | None = None,
     files: Files | None = None,
+    beside: tuple[Mapping[str, object], ...] = (),
 ) -> Callable[[Build], Build]:
-    """Register a network under its function's name; `files` says what weights of the user's it is made of."""
+    """Register a network under its function's name; `files` says what weights of the user's it is made of.
+
+    `beside` are the cards of shipped weights that it holds beside its own.
+    """
 
     def register(function: Build) -> Build:
-        models.add(Model(function, train, card or {}, files))
+        models.add(Model(function, train, card or {}, files, beside))
         return function
 
     return register

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ..benchmark import Network
+from ..benchmark.network import Evidential
 from .folding import foldable
 from .inspection import Inspection, Size, told
 from .masking import Preprocess, maskings
@@ -63,21 +64,26 @@ def adapt(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     example: Tensor | None = None,
+    evidential: nn.Module | None = None,
 ) -> Network:
     """Return the network behind the gate for anything that predicts classes.
 
     A module takes data space as it is, unless `mean` and `std`, or a whole differentiable `preprocess` (a torchvision
     weights' `transforms()`, say) is given; a timm model brings its own size, mean and std, and its name stands for
     `pretrained(name)`. `example` is an input in data space: its shape is what the layers of a module are looked for
-    with, and without one a module has gradients but no layers (a timm model knows its input). Of a scikit-learn
-    classifier, target k is the k-th of its `classes_`.
+    with, and without one a module has gradients but no layers (a timm model knows its input). `evidential` is a head
+    that tells evidence logits (N, K) from what the module's last linear layer is given (`models.evidential` trains
+    one). Of a scikit-learn classifier, target k is the k-th of its `classes_`.
     """
     if isinstance(model, str):
         model = pretrained(model)
     if isinstance(model, nn.Module):
-        return _inspected(model, _preprocess(model, preprocess, mean, std), example)
-    if any(option is not None for option in (preprocess, mean, std, example)):
-        raise ValueError(f"preprocess, mean, std and example are for torch modules; the model is a {_kind(model)}")
+        network = _inspected(model, _preprocess(model, preprocess, mean, std), example)
+        return network if evidential is None else replace(network, evidential=Evidential(model, evidential))
+    if any(option is not None for option in (preprocess, mean, std, example, evidential)):
+        raise ValueError(
+            f"preprocess, mean, std, example and evidential are for torch modules; the model is a {_kind(model)}"
+        )
     if isinstance(model, Network):
         return model
     return Network(predict=_probabilities(model))

@@ -9,15 +9,20 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 
 from ..benchmark import Network, model
+from ..benchmark.evidence import certainty
 from .adapters import adapt
+from .evidential import HeadRecipe, above, evidential, name_of, save_head, seen, stored_head, train_head
 from .weights import card_of, load_weights, save_weights
 
 MLP: Final = "breast_cancer_mlp"
 RECIPE: Final = {"steps": 300, "lr": 3e-3, "weight_decay": 1.0, "label_smoothing": 0.1, "seed": 0}
 """Full batches of AdamW; chosen by cross-validation on the training split, as are the settings of the trees."""
+HEAD: Final = HeadRecipe(steps=300, inputs=498)
+MEANS: Final = 100
+"""How often, beside the 398 training rows, the evidential head is shown their mean, which holds no evidence."""
 
 
 def split() -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -87,10 +92,35 @@ def train_mlp(progress: Callable[[str], None]) -> Mapping[str, object]:
     return save_weights(network, MLP, card)
 
 
-@model(train=train_mlp, card=card_of(MLP))
+def train_mlp_head(progress: Callable[[str], None]) -> Mapping[str, object]:
+    """Train the network's evidential head, write its weights, and return their card."""
+    train_x, test_x, train_y, test_y = split()
+    network = load_weights(untrained(), MLP).eval()
+    mean, labels = train_x.mean(0), one_hot(train_y).float()
+    rows = torch.cat([train_x, mean.expand(MEANS, -1)])
+    head = train_head(adapt(network), rows, torch.cat([labels, labels.mean(0).expand(MEANS, -1)]), HEAD, progress)
+    logits = head(seen(adapt(network), torch.cat([test_x, mean[None]])))
+    sure, right = certainty(logits), logits[:-1].argmax(1) == test_y
+    means = {"right": sure[:-1][right].mean(), "wrong": sure[:-1][~right].mean(), "mean_row": sure[-1]}
+    facts = {
+        "confidence": {name: round(float(mean), 3) for name, mean in means.items()},
+        "right_above_wrong": round(above(sure[:-1][right], sure[:-1][~right]), 4),
+        "test_accuracy": round(float(right.double().mean()), 4),
+    }
+    return save_head(head, MLP, HEAD, facts)
+
+
+@model(train=train_mlp, card=card_of(MLP), beside=(card_of(name_of(MLP)),))
 def breast_cancer_mlp() -> Network:
     """A perceptron with 32 and 16 hidden units on the 30 raw columns of the breast-cancer table."""
-    return adapt(load_weights(untrained(), MLP).eval())
+    network = load_weights(untrained(), MLP).eval()
+    return adapt(network, evidential=stored_head(MLP, network))
+
+
+@model(train=train_mlp_head, card=card_of(name_of(MLP)), beside=(card_of(MLP),))
+def breast_cancer_mlp_evidential() -> Network:
+    """The perceptron on the breast-cancer table with its evidential head as the last layer: its logits are evidence."""
+    return adapt(evidential(MLP, load_weights(untrained(), MLP).eval()))
 
 
 @model()

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ...benchmark import Game, streams
+from ...benchmark.evidence import certainty, head_of
 from ...benchmark.features import features
 
 
@@ -19,18 +20,18 @@ def entropy(logits: Tensor) -> Tensor:
     return 1 + (logs.exp() * logs).sum(-1) / log(logits.shape[-1])
 
 
-def evidential(logits: Tensor) -> Tensor:
-    """Return one less the uncertainty of an evidential head: K / sum of alpha, for alpha = exp(logit) + 1."""
-    alpha = logits.double().clamp(-10, 10).exp() + 1
-    return 1 - logits.shape[-1] / alpha.sum(-1)
-
-
-EVIDENCE: Mapping[str, Callable[[Tensor], Tensor]] = {f.__name__: f for f in (entropy, evidential)}
+HEAD = "evidential"
+"""The word for evidence that the model's evidential head tells; all others read the model's own logits."""
+EVIDENCE: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "entropy": entropy,
+    HEAD: certainty,
+    "evidential_logits": certainty,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each score counts, and how confidence is read of the logits."""
+    """How much each score counts, and what confidence is read of."""
 
     consistency: float
     collaboration: float
@@ -45,6 +46,11 @@ class Weights:
             raise ValueError(f"the weights of the four scores are {numbers}: give numbers from 0, not all 0")
         if self.evidence not in EVIDENCE:
             raise ValueError(f"evidence {self.evidence!r} is unknown; choose one of {', '.join(EVIDENCE)}")
+
+    @property
+    def ask_head(self) -> bool:
+        """Whether the model's evidential head has a say."""
+        return self.evidence == HEAD and self.confidence > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +75,17 @@ class Judge:
 
     def __init__(self, game: Game, weights: Weights) -> None:
         self.game, self.weights = game, weights
+        self._head = head_of(game) if weights.ask_head else None
         self.ties = streams(game.batch.ids, "ties").permutation(game.players)
         """The order of units that nothing else tells apart, drawn once per sample."""
 
     def ask(self, kept: Tensor) -> Values:
         """Return the values of sets (N, M, U)."""
-        return self._values(*self.game.logits(torch.cat([kept, ~kept], 1)).chunk(2, 1))
+        if self._head is None:
+            shown, rest = self.game.logits(torch.cat([kept, ~kept], 1)).chunk(2, 1)
+            return self._values(shown, rest, shown)
+        shown, seen = features(self.game, kept)
+        return self._values(shown, self.game.logits(~kept), self._head(seen))
 
     @cached_property
     def _singles(self) -> tuple[Values, Tensor]:
@@ -82,8 +93,9 @@ class Judge:
         kept = torch.eye(self.game.players, dtype=torch.bool).expand(len(self.game.batch), -1, -1)
         if not self.weights.effectiveness:
             return self.ask(kept), torch.empty(0)
-        logits, seen = features(self.game, kept)
-        return self._values(logits, self.game.logits(~kept)), angles(seen)
+        shown, seen = features(self.game, kept)
+        evidence = shown if self._head is None else self._head(seen)
+        return self._values(shown, self.game.logits(~kept), evidence), angles(seen)
 
     @property
     def alone(self) -> Values:
@@ -105,10 +117,10 @@ class Judge:
             + weights.effectiveness * effectiveness
         )
 
-    def _values(self, kept: Tensor, rest: Tensor) -> Values:
+    def _values(self, shown: Tensor, rest: Tensor, evidence: Tensor) -> Values:
         read, weights = self.game.read, self.weights
-        odds = weights.consistency * read(kept, "log_odds") - weights.collaboration * read(rest, "log_odds")
-        return Values(read(kept), 1 - read(rest), EVIDENCE[weights.evidence](kept), odds)
+        odds = weights.consistency * read(shown, "log_odds") - weights.collaboration * read(rest, "log_odds")
+        return Values(read(shown), 1 - read(rest), EVIDENCE[weights.evidence](evidence), odds)
 
 
 def angles(vectors: Tensor) -> Tensor:

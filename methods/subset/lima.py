@@ -24,6 +24,7 @@ def lima(
 
     The least important is the worst of the `pending` that look worst; with one of them, the search is the paper's
     without a pending set, with as many as units it is plain greedy. The last `pending` come one at a time. The weights
-    are those of the paper's ablation; its scripts have others.
+    are those of the paper's ablation; its scripts have others. `evidence` is SMDL's: entropy as in the paper, or
+    evidential, of the model's evidential head on the features of the same passes.
     """
     return subset_map(game, Weights(consistency, collaboration, confidence, effectiveness, evidence), pending, k)

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from heatproof.benchmark import Game, Method, Refused, grid_units, methods
+from heatproof.benchmark import Game, Gate, Method, Refused, grid_units, methods
 from heatproof.benchmark.checks._questions import Question, ask, black_box, seeded
 from heatproof.benchmark.harness import Asked, explain
+from heatproof.benchmark.network import Evidential
 from heatproof.methods.subset import _map
 from heatproof.methods.subset._map import unit_values
 from heatproof.methods.subset._scores import Judge, Weights, angles
@@ -28,6 +29,17 @@ def network() -> nn.Module:
     return nn.Sequential(body, nn.Flatten(), head).double()
 
 
+HEAD = seeded(lambda: nn.Linear(6 * 3 * 4, 4)).double().requires_grad_(False)
+HEAD.weight.mul_(9)
+
+
+def headed(asked: Question, head: nn.Module = HEAD) -> Question:
+    """Give a network an evidential head."""
+    own = asked.gate.network
+    network = replace(own, evidential=Evidential(asked.gate.module, head))
+    return replace(asked, gate=Gate(network, asked.gate.readout))
+
+
 def pictures(columns: int = 4, readout: str = "probability") -> Question:
     """Three 8x9 pictures, one with a black corner; units are rectangles of unequal size, two rows of them, and a rest.
 
@@ -38,7 +50,7 @@ def pictures(columns: int = 4, readout: str = "probability") -> Question:
     rows, places = torch.arange(8) // 3, torch.arange(9) * columns // 9
     units = (rows[:, None] * columns + places).clamp(max=2 * columns)
     target = torch.tensor([1, 0, 3])
-    return ask(seeded(network), x, target=target, units=units.flatten(), readout=readout, baseline=0.2 + 0 * x)
+    return headed(ask(seeded(network), x, target=target, units=units.flatten(), readout=readout, baseline=0.2 + 0 * x))
 
 
 def game(asked: Question) -> Game:
@@ -93,6 +105,10 @@ class Slow:
     def sure(self, kept: set[int]) -> float:
         z = self.logits(kept).tolist()
         if self.weights.evidence == "evidential":
+            with torch.no_grad():
+                features = self.module()[:-1](self.shown(kept)[None])[0]
+            z = [float(row @ features + shift) for row, shift in zip(HEAD.weight, HEAD.bias, strict=True)]
+        if self.weights.evidence != "entropy":
             return 1 - len(z) / sum(exp(min(10, max(-10, v))) + 1 for v in z)
         shares = [exp(v) / sum(map(exp, z)) for v in z]
         return 1 + sum(s * log(s) for s in shares) / log(len(z))
@@ -155,8 +171,9 @@ WEIGHTS = [
     ONES,
     LIMA,
     Weights(0.01, 0.0, 0.0, 1.0),
-    Weights(0.3, 1.0, 0.7, 0.0, "evidential"),
+    Weights(0.3, 1.0, 0.7, 0.0, "evidential_logits"),
     Weights(1.0, 1.0, 2.0, 3.0, "evidential"),
+    Weights(0.3, 0.1, 2.0, 0.0, "evidential"),
 ]
 
 
@@ -171,7 +188,7 @@ def test_greedy_is_the_published_procedure(weights: Weights, columns: int) -> No
 
 @pytest.mark.parametrize("readout", ["probability", "logit"])
 @pytest.mark.parametrize("pending", [1, 3, 8, 20])
-@pytest.mark.parametrize("weights", [LIMA, WEIGHTS[4]])
+@pytest.mark.parametrize("weights", [LIMA, *WEIGHTS[4:]])
 def test_both_ends_are_the_published_procedure(weights: Weights, pending: int, readout: str) -> None:
     for columns in (3, 5):
         asked = pictures(columns, readout)
@@ -347,7 +364,7 @@ def test_a_black_box_has_no_features_but_may_do_without() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"evidence": "certain"}, "evidence 'certain' is unknown; choose one of entropy, evidential"),
+        ({"evidence": "certain"}, "evidence 'certain' is unknown; choose one of entropy, evidential, evid"),
         ({"consistency": -1.0}, r"\(-1.0, 5.0, 0.05, 0.01\): give numbers from 0, not all 0"),
         (dict.fromkeys(("consistency", "collaboration", "confidence", "effectiveness"), 0.0), "not all 0"),
         ({"pending": 0}, "pending is 0 and k 0: give pending from 1"),
@@ -373,7 +390,7 @@ def test_angles_are_arc_cosines_and_exact_where_these_lose_their_digits() -> Non
     assert angles(tiny)[0, 0, 1].item() == pytest.approx(1e-10 / pi, rel=1e-9)
 
 
-@pytest.mark.parametrize("evidence", ["entropy", "evidential"])
+@pytest.mark.parametrize("evidence", ["entropy", "evidential_logits"])
 def test_values_are_the_four_scores_and_the_weighed_odds(evidence: str) -> None:
     """Large logits are cut at 10 where they are evidence."""
     x = torch.linspace(-3, 16, 15, dtype=torch.float64).reshape(1, 5, 3)
@@ -392,6 +409,56 @@ def test_values_are_the_four_scores_and_the_weighed_odds(evidence: str) -> None:
         assert values.confidence[0, m].item() == pytest.approx(sure, abs=1e-12)
         odds = [v[2] - log(exp(v[0]) + exp(v[1])) for v in (z, rest)]
         assert values.odds[0, m].item() == pytest.approx(3 * odds[0] - 2 * odds[1], abs=1e-9)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS[3:])
+def test_confidence_is_read_of_the_head_or_of_the_logits_of_the_same_passes(weights: Weights) -> None:
+    asked = pictures()
+    kept = torch.rand(3, 12, 9, generator=torch.Generator().manual_seed(1)) < 0.4
+    judge = Judge(game(asked), weights)
+    for values, sets in ((judge.ask(kept), kept), (judge.alone, torch.eye(9, dtype=torch.bool).expand(3, -1, -1))):
+        for i in range(3):
+            slow = Slow(asked, i, weights)
+            expected = [slow.sure(set(row.nonzero()[:, 0].tolist())) for row in sets[i]]
+            assert values.confidence[i].tolist() == pytest.approx(expected, abs=1e-12)
+    assert asked.gate.meter.forward == 3 * 2 * (12 + 9)
+
+
+def test_the_head_decides_the_order_and_costs_no_pass() -> None:
+    asked, settings = pictures(), {"consistency": 0.1, "collaboration": 0.1, "confidence": 2.0, "effectiveness": 0.0}
+    for name, bills in (("smdl", 9 * 10), ("lima", closed_form(9, 8))):
+        maps, costs = zip(
+            *(
+                explain(Asked(methods[name], {**settings, "evidence": evidence}), asked.gate, asked.batch)
+                for evidence in ("entropy", "evidential_logits", "evidential")
+            ),
+            strict=True,
+        )
+        assert [cost.forward for cost in costs] == [3 * bills] * 3
+        assert not maps[2].equal(maps[0])
+        assert not maps[2].equal(maps[1])
+
+
+@pytest.mark.parametrize("name", ["smdl", "lima"])
+def test_a_model_without_a_head_is_told_what_to_choose_before_any_pass(name: str) -> None:
+    asked = pictures()
+    bare = replace(asked, gate=Gate(replace(asked.gate.network, evidential=None)))
+    for gate in (bare.gate, asked.gate.randomized(1), black_box().gate):
+        with pytest.raises(
+            Refused, match="no evidential head: choose evidence=entropy, or train one .*evidential=head"
+        ):
+            explain(Asked(methods[name], {"evidence": "evidential"}), gate, asked.batch)
+        assert gate.meter.forward == 0
+    idle = {"evidence": "evidential", "confidence": 0.0}
+    maps, _ = explain(Asked(methods[name], idle), bare.gate, asked.batch)
+    same, _ = explain(Asked(methods[name], {"confidence": 0.0}), bare.gate, asked.batch)
+    assert maps.equal(same)
+
+
+def test_a_head_of_other_features_is_told() -> None:
+    asked = headed(pictures(), nn.Linear(5, 4))
+    with pytest.raises(ValueError, match=r"^the evidential head does not take the model's 72 features: mat1 and mat2"):
+        explain(Asked(methods["smdl"], {"evidence": "evidential"}), asked.gate, asked.batch)
 
 
 def test_defaults_are_the_papers() -> None:
