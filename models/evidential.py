@@ -102,7 +102,8 @@ def fitted(
 ) -> nn.Linear:
     """Train a head on features (N, F) and class probabilities (N, K), in double precision, from a last layer's weights.
 
-    Their mean over classes is taken off: it says nothing there, but would be evidence here.
+    Their mean over classes is taken off: it says nothing there, but would be evidence here. From any other start, a
+    class that has no evidence from any of its inputs would never be taught, as ReLU has no slope there.
     """
     head = deepcopy(start).cpu().double().requires_grad_()
     with torch.no_grad():

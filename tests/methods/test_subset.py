@@ -445,7 +445,7 @@ def test_a_model_without_a_head_is_told_what_to_choose_before_any_pass(name: str
     bare = replace(asked, gate=Gate(replace(asked.gate.network, evidential=None)))
     for gate in (bare.gate, asked.gate.randomized(1), black_box().gate):
         with pytest.raises(
-            Refused, match="no evidential head: choose evidence=entropy, or train one .*evidential=head"
+            Refused, match=r"no evidential head: choose evidence=entropy, or train one .*evidential=head"
         ):
             explain(Asked(methods[name], {"evidence": "evidential"}), gate, asked.batch)
         assert gate.meter.forward == 0

@@ -411,6 +411,21 @@ def test_options_for_modules_are_refused_elsewhere():
         adapt(Network(nn.Linear(1, 2)), mean=HALF[0], std=HALF[1])
 
 
+def test_an_evidential_head_comes_with_its_module_as_a_copy_that_is_evaluated():
+    module, head = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2)), nn.Linear(5, 4)
+    given = nn.Sequential(nn.Dropout(0.5), head)
+    found, features = adapt(module, evidential=given).evidential, torch.rand(7, 2, 5)
+    with torch.no_grad():
+        expected = head(features)
+        head.weight.zero_()
+    assert found.module is module
+    torch.testing.assert_close(found(features).float(), expected)
+    assert given.training
+    assert adapt(module).evidential is None
+    with pytest.raises(ValueError, match="and evidential are for torch modules; the model is a Network"):
+        adapt(Network(module), evidential=head)
+
+
 @pytest.fixture
 def empty_hub(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
