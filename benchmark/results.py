@@ -104,8 +104,13 @@ class Results:
                 yield _Piece(record, name, record.ids, values.double().numpy())
 
     def headline(self) -> dict[str, str]:
-        """Return the score that counts for each task."""
-        return {name: card["headline"] for name, card in self.manifest["tasks"].items()}
+        """Return the score that counts for each task that knows the truth."""
+        return {name: card["headline"] for name, card in self.manifest["tasks"].items() if card["headline"]}
+
+    @cached_property
+    def truthless(self) -> tuple[str, ...]:
+        """The tasks that know no truth: they have proxies, and count for no ranking."""
+        return tuple(name for name, card in self.manifest["tasks"].items() if not card["headline"])
 
     def methods(self, role: str) -> list[str]:
         """Return the names of the methods with a role (entrant, control or canary) that have outcomes here."""
@@ -116,8 +121,9 @@ class Results:
     def absent(self) -> tuple[str, ...]:
         """The methods of the suite that were neither run here nor are among the stored baselines."""
         there = {(record.task, record.method, record.metric, record.seed) for record in self.records}
-        ran = {cell[1] for cell in self.manifest["cells"] if not cell[6] and tuple(cell[:4]) in there}
-        return tuple(name for name in self.manifest["methods"] if name not in ran)
+        possible = [cell for cell in self.manifest["cells"] if not cell[6]]
+        ran = {cell[1] for cell in possible if tuple(cell[:4]) in there}
+        return tuple(name for name in self.manifest["methods"] if name in {cell[1] for cell in possible} - ran)
 
     def curve(self, task: str, method: str, name: str) -> Tensor | None:
         """Return the curves (N, S) of a score that keeps them, for the first repeat; None where there are none."""

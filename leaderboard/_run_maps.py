@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from ..benchmark import Batch, UnknownName, tasks
+from ..benchmark import Batch, Refused, UnknownName, tasks
 from ..benchmark.jobs import preview_key
 from ..benchmark.plan import SPLIT
 from ..benchmark.results import Results
@@ -30,6 +30,8 @@ class RunMaps:
 def run_maps(results: Results, task: str | None) -> list[RunMaps]:
     """Return the maps on one task, or on each set of samples; fewer than two methods are an error, or left out."""
     found = [_maps(results, names) for names in sample_sets(results, task)]
+    if not any(group.ids for group in found):
+        raise ValueError(f"{results.folder} has no maps: {next(iter(found[0].left_out.values()))}")
     if (most := max(len(group.methods) for group in found)) < 2:
         raise ValueError(
             f"agreement is between two methods or more, but {results.folder} has maps of {most} at most"
@@ -55,7 +57,11 @@ def sample_sets(results: Results, task: str | None) -> list[tuple[str, ...]]:
 
 def _maps(results: Results, names: tuple[str, ...]) -> RunMaps:
     keys = explanations(results)
-    batch = samples_of(results, names[0])
+    nothing = np.empty((0, 0, 0)), np.empty((0, 0))
+    try:
+        batch = samples_of(results, names[0])
+    except Refused as reason:
+        return RunMaps(names, (), (), *nothing, dict.fromkeys(results.manifest["methods"], str(reason)))
     found, left_out = {}, {}
     for method in results.manifest["methods"]:
         if len({keys[name, method] for name in names}) > 1:
@@ -66,7 +72,6 @@ def _maps(results: Results, names: tuple[str, ...]) -> RunMaps:
             rows = [stored.ids.index(name) for name in batch.ids]
             maps = stored.values[rows]
             found[method] = unit_relevance(maps, batch.units), unit_scale(maps, batch.units)
-    nothing = np.empty((len(batch), 0, 0)), np.empty((len(batch), 0))
     relevance, scale = (np.stack(parts, axis=1) for parts in zip(*found.values(), strict=True)) if found else nothing
     return RunMaps(names, batch.ids, tuple(found), relevance, scale, left_out)
 
@@ -77,8 +82,10 @@ def explanations(results: Results) -> dict[tuple[str, str], str]:
 
 
 def samples_of(results: Results, task: str) -> Batch:
-    """The samples of a task, for their units; refused if they are not those of the run."""
+    """The samples of a task, for their units; an error if they are not those of the run, Refused if there are none."""
     card, asked = results.manifest["tasks"][task], tasks[task]
+    if asked.absent:
+        raise Refused(asked.absent)
     if preview_key(asked, card["samples"]) != card["preview"]:
         raise ValueError(
             f"{results.folder} has other samples of {task}, or other code or weights behind them: run it again"

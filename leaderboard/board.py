@@ -6,7 +6,7 @@ from functools import cached_property
 from ..benchmark import BlackBox, Differentiable, Layered
 from ..benchmark.capabilities import LADDER
 from ..benchmark.results import Results
-from .compare import Comparison, compare
+from .compare import Comparison, ProxyComparison, compare, compare_proxies
 from .normalise import TaskScores, task_scores
 from .ranking import Board, dense, make_board
 
@@ -28,9 +28,16 @@ class Standing:
         """The control-normalised score of each method on each task."""
         return task_scores(self.results.scores, self.results.headline(), canaries=self.results.methods("canary"))
 
+    @property
+    def unranked(self) -> str:
+        """Why there is nothing to rank by, where no task knows the truth; empty otherwise."""
+        return "" if self.results.headline() else "no task of this suite knows the truth"
+
     @cached_property
     def boards(self) -> dict[str, Board]:
         """The board of each track that has admitted tasks, and a method that can run on all of them."""
+        if self.unranked:
+            return {}
         tables = {name: dense(self.scores, tasks) for name in TRACKS if (tasks := self.tasks(name))}
         return {name: make_board(table) for name, table in tables.items() if not table.scores.empty}
 
@@ -41,12 +48,17 @@ class Standing:
         admitted = self.scores.tasks.loc[self.scores.tasks["admitted"], "task"]
         return [name for name in admitted if wanted in offers[cards[name]["capability"]].__mro__]
 
-    def compare(self, a: str, b: str) -> Comparison:
-        """Compare two methods on the tasks that both could run."""
+    def compare(self, a: str, b: str) -> Comparison | ProxyComparison:
+        """Compare two methods on the tasks that both could run; proxy by proxy where no task knows the truth."""
+        if self.unranked:
+            better = {name: card["better"] for name, card in self.results.manifest["metrics"].items()}
+            return compare_proxies(self.results.scores, better, a, b)
         return compare(self.scores, a, b)
 
     def place(self, method: str) -> str:
         """Say in one line where a method stands, on the first track that it is ranked on."""
+        if self.unranked:
+            return f"{method} is not ranked: {self.unranked}"
         for track, board in self.boards.items():
             if method in board.rows.index:
                 row = board.rows.loc[method]

@@ -1,8 +1,8 @@
 """The paired comparison of two methods, over tasks and within one."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -47,6 +47,50 @@ class Comparison:
     families: pd.DataFrame
     tasks: pd.DataFrame
     left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyComparison:
+    """Method `a` less method `b` by proxies alone, which say nothing about the truth: there is no verdict.
+
+    `scores` has a row per (task, score): task, score, better (its direction), and the fields of `Paired`, over the
+    samples on which both are defined; `improvement` is the share on which `a` is better.
+    """
+
+    a: str
+    b: str
+    scores: pd.DataFrame
+
+
+def compare_proxies(
+    scores: pd.DataFrame, better: Mapping[str, Mapping[str, str]], a: str, b: str, *, level: float = 0.95
+) -> ProxyComparison:
+    """Compare two methods by each score of each metric, sample by sample, with seeds averaged first.
+
+    `scores` is that of `Results`, `better` has the direction of each score by metric.
+    """
+    done = scores[scores["status"] == "ok"]
+    if strange := sorted({a, b} - set(done["method"])):
+        raise ValueError(f"methods {strange} are not scored; choose among {sorted(set(done['method']))}")
+    cells = done[done["method"].isin([a, b])].groupby(["task", "metric", "score"], sort=False)
+    rows = [
+        {"task": task, "score": score, "better": direction, **asdict(_paired_scores(group, a, b, direction, level))}
+        for (task, metric, score), group in cells
+        if (direction := better[str(metric)].get(str(score))) and set(group["method"]) == {a, b}
+    ]
+    found = pd.DataFrame(rows)
+    if found.empty:
+        raise ValueError(f"{a!r} and {b!r} share no score on any task; nothing can be compared")
+    return ProxyComparison(a, b, found)
+
+
+def _paired_scores(cell: pd.DataFrame, a: str, b: str, better: str, level: float) -> Paired:
+    means = cell.groupby(["method", "sample"])["value"].mean()
+    differences = (means[a] - means[b]).dropna().to_numpy(np.float64)
+    if not len(differences):
+        return Paired(math.nan, math.nan, math.nan, math.nan, 0)
+    found = paired(differences, level)
+    return found if better == "higher" else replace(found, improvement=1 - found.improvement)
 
 
 def compare(

@@ -38,6 +38,8 @@ def panel(
     """
     chosen = choices or Choices()
     work = [(setting, [*setting.protocols(chosen)]) for setting in _work(results, task, samples)]
+    if not work:
+        raise ValueError(f"{results.folder} has no maps of two methods on samples that can be had: run the suite there")
     total, rows = sum(len(protocols) for _, protocols in work), list[dict[str, object]]()
     done = 0
     for setting, protocols in work:
@@ -50,7 +52,10 @@ def panel(
 def _work(results: Results, task: str | None, samples: int) -> Iterator[Setting]:
     suite = results.manifest["suite"]
     for names in sample_sets(results, task):
-        batch, keys = samples_of(results, names[0])[:samples], explanations(results)
+        try:
+            batch, keys = samples_of(results, names[0])[:samples], explanations(results)
+        except Refused:
+            continue
         for metric, card in results.manifest["metrics"].items():
             part = metrics[metric]
             for name in names if card["truth"] else names[:1]:
@@ -59,6 +64,8 @@ def _work(results: Results, task: str | None, samples: int) -> Iterator[Setting]
                     for method in results.manifest["methods"]
                     if (name, method) in keys and (stored := results.store.maps(keys[name, method])) is not None
                 }
+                if len(maps) < 2:
+                    continue
                 asked = tasks[name]
                 truth = asked.questions(SPLIT, results.manifest["tasks"][name]["samples"])[: len(batch)]
                 yield Setting(asked, truth, maps, part, card["settings"], suite["seed"])

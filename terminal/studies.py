@@ -11,12 +11,15 @@ from rich.text import Text
 
 from ..benchmark.checks import Check
 from ..leaderboard.agreement import Agreement
-from ..leaderboard.compare import Comparison
+from ..leaderboard.compare import Comparison, ProxyComparison
 from .screen import Data, records, table_of
 
 
-def comparison(found: Comparison) -> Iterator[RenderableType]:
-    """Show a comparison: overall, by family, by task."""
+def comparison(found: Comparison | ProxyComparison) -> Iterator[RenderableType]:
+    """Show a comparison: overall, by family, by task; without a truth, by proxy."""
+    if isinstance(found, ProxyComparison):
+        yield from _proxy_comparison(found)
+        return
     overall = found.overall
     yield Text(
         f"{found.a} - {found.b}: {overall.difference:+.3f} [{overall.low:+.3f}, {overall.high:+.3f}] over {overall.n} "
@@ -34,8 +37,24 @@ def comparison(found: Comparison) -> Iterator[RenderableType]:
         yield Text(f"left out, for one of the two has no score there: {', '.join(found.left_out)}")
 
 
-def comparison_data(found: Comparison) -> Data:
+def _proxy_comparison(found: ProxyComparison) -> Iterator[RenderableType]:
+    yield Text(
+        f"{found.a} - {found.b}: no task of this suite knows the truth, so there is no verdict; what follows is each "
+        "proxy, paired by sample"
+    )
+    table = table_of("by proxy", "task, score", "better", "difference", "95% interval", "improved", "n")
+    for _, row in found.scores.iterrows():
+        difference, low, high = (f"{row[word]:+.3f}" for word in ("difference", "low", "high"))
+        improved = "–" if pd.isna(row["improvement"]) else f"{row['improvement']:.0%}"
+        name = Text(f"{row['task']}, {row['score']}")
+        table.add_row(name, row["better"], difference, f"[{low}, {high}]", improved, str(row["n"]))
+    yield table
+
+
+def comparison_data(found: Comparison | ProxyComparison) -> Data:
     """Return a comparison as plain data."""
+    if isinstance(found, ProxyComparison):
+        return {"overall": None, "a": found.a, "b": found.b, "proxies": records(found.scores)}
     overall = {"a": found.a, "b": found.b, "p": found.p, "verdict": found.verdict, **asdict(found.overall)}
     by = {"families": records(found.families), "tasks": records(found.tasks)}
     return {"overall": overall, **by, "left_out": list(found.left_out)}

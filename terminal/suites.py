@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import groupby, islice
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,12 @@ from ..benchmark.results import Results
 from ..benchmark.suite import Suite
 from ..leaderboard.board import Standing
 from ..leaderboard.ranking import Board
+from ..leaderboard.report.tables import Findings
+from ..leaderboard.report.words import arrow, outcome
 from .screen import Data, records, table_of
+
+FEW = 2
+"""How many scores of a metric the screen shows; the report has them all."""
 
 
 def listing(kind: str, known: Mapping[str, str]) -> Table:
@@ -58,7 +64,7 @@ def plan_data(cells: Sequence[Cell], bill: Estimate) -> Data:
 
 
 def boards(standing: Standing) -> Iterator[RenderableType]:
-    """Show the board of each track, and what it rests on."""
+    """Show the board of each track, and what it rests on; of tasks without a truth, their proxies."""
     shown: set[tuple[str, ...]] = set()
     for track, board in standing.boards.items():
         if (tasks := tuple(standing.tasks(track))) in shown:
@@ -70,6 +76,10 @@ def boards(standing: Standing) -> Iterator[RenderableType]:
             f"two halves of the tasks agree to a Kendall tau of {board.reliability:.2f}\n",
             style="dim",
         )
+    yield from _proxies(standing)
+    if standing.unranked:
+        yield Text(f"no ranking: {standing.unranked}")
+        return
     for _, task in standing.scores.tasks.iterrows():
         if not task["admitted"]:
             yield Text(f"not counted: {task['task']}: {task['reason']}", style="yellow")
@@ -78,6 +88,23 @@ def boards(standing: Standing) -> Iterator[RenderableType]:
             yield Text(
                 f"flagged: {task['task']}: the canary {task['canary']} beats {beaten} of the methods", style="yellow"
             )
+
+
+def _proxies(standing: Standing) -> Iterator[RenderableType]:
+    """Show what methods reach on each task without a truth, or why nothing is known."""
+    findings = Findings(standing.results)
+    for task in standing.results.truthless:
+        if not (proxies := findings.proxies(task)):
+            yield Text(f"nothing is known on {task}: {next(iter(findings.reasons(task)), 'no cell is done')}", "yellow")
+            continue
+        first = [proxy for _, same in groupby(proxies, lambda proxy: proxy.metric) for proxy in islice(same, FEW)]
+        heads = (f"{proxy.score} {arrow(proxy.better)}" for proxy in first)
+        table = table_of(f"{task}: proxies, mean ± half of the 95 % interval over samples", "method", *heads)
+        for method in findings.asked(task):
+            table.add_row(Text(method), *(outcome(proxy.rows.get(method)) for proxy in first))
+        yield table
+        if len(first) < len(proxies):
+            yield Text(f"and {len(proxies) - len(first)} more scores in the report", style="dim")
 
 
 def _board(standing: Standing, track: str, board: Board) -> Table:
@@ -97,11 +124,14 @@ def _board(standing: Standing, track: str, board: Board) -> Table:
 
 
 def board_data(standing: Standing) -> Data:
-    """Return the boards as plain data."""
+    """Return the boards, and the means of proxies on tasks without a truth, as plain data."""
+    proxies = Findings(standing.results).means
     return {
         "suite": standing.results.title,
         "tracks": {track: records(board.rows.reset_index()) for track, board in standing.boards.items()},
-        "tasks": records(standing.scores.tasks),
+        "tasks": [] if standing.unranked else records(standing.scores.tasks),
+        "unranked": standing.unranked,
+        "proxies": records(proxies[proxies["task"].isin(standing.results.truthless)]),
     }
 
 

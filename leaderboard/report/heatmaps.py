@@ -45,7 +45,7 @@ class Gallery:
     """The samples that some tasks share, a row each, and what every method makes of them.
 
     `curves` has, by method, for each sample the abscissa and the curves by name; `scores`, by task, the headline values
-    of each method on each sample.
+    of each method on each sample; by score, all of them where none of the tasks knows the truth.
     """
 
     number: int
@@ -85,7 +85,7 @@ def _gallery(findings: Findings, tasks: tuple[str, ...], number: int, folder: Pa
         maps={name: draw.maps(place, values, signed[name]) for place, (name, values) in enumerate(kept.items())},
         signed=signed,
         curves={name: _curves(findings, tasks, name, ids) for name in kept},
-        scores={task: _scores(findings, task, list(kept), ids) for task in tasks},
+        scores={label: _scores(findings, *of, list(kept), ids) for label, of in _counted(findings, tasks).items()},
         sheet=draw.sheet(kept, signed),
     )
 
@@ -112,9 +112,18 @@ def _rounded(values: Tensor) -> list[float]:
     return [round(float(value), 4) for value in values.nan_to_num()]
 
 
-def _scores(findings: Findings, task: str, methods: Sequence[str], ids: Sequence[str]) -> dict[str, list[float | None]]:
-    """The headline value of each method on each shown sample; None where it is undefined."""
-    table, score = findings.results.scores, findings.results.headline()[task]
+def _counted(findings: Findings, tasks: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """What is said of a sample, by its label: the headline score of each task, or else all scores of the first."""
+    headline = findings.results.headline()
+    counted = {task: (task, headline[task]) for task in tasks if task in headline}
+    return counted or {proxy.score: (tasks[0], proxy.score) for proxy in findings.proxies(tasks[0])}
+
+
+def _scores(
+    findings: Findings, task: str, score: str, methods: Sequence[str], ids: Sequence[str]
+) -> dict[str, list[float | None]]:
+    """A score of each method on each shown sample; None where it is undefined."""
+    table = findings.results.scores
     chosen = table[(table["task"] == task) & (table["score"] == score) & table["sample"].isin(ids)]
     wide = chosen.pivot_table(index="method", columns="sample", values="value")
     wide = wide.reindex(index=list(methods), columns=list(ids))

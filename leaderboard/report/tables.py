@@ -1,6 +1,6 @@
 """What a report tells, as frames that all formats share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,6 +37,16 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """A score on a task without a truth: its direction, and by method its row of `means`."""
+
+    metric: str
+    score: str
+    better: str
+    rows: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Cells that have no score for one and the same reason."""
 
@@ -63,6 +73,8 @@ class Findings:
     @cached_property
     def unranked(self) -> str:
         """Why the methods cannot be ranked; empty if they can."""
+        if self.standing.unranked:
+            return self.standing.unranked
         try:
             boards = self.standing.boards
         except ValueError as error:
@@ -79,7 +91,7 @@ class Findings:
 
     @cached_property
     def tasks(self) -> pd.DataFrame:
-        """One row per task with what its controls say; empty where methods cannot be ranked."""
+        """One row per task that knows the truth, with what its controls say; empty where methods cannot be ranked."""
         return pd.DataFrame() if self.unranked else self.standing.scores.tasks.set_index("task")
 
     @cached_property
@@ -87,7 +99,7 @@ class Findings:
         """The control-normalised headline scores, methods by tasks, those of tasks that are not admitted included."""
         table = self.standing.scores.table
         wide = table.pivot(index="method", columns="task", values="z")
-        return wide.reindex(index=self.order, columns=list(self.results.manifest["tasks"]))
+        return wide.reindex(index=self.order, columns=list(self.results.headline()))
 
     def flagged(self, track: Track) -> pd.DataFrame:
         """The tasks of a ranking on which a canary beats half of the methods."""
@@ -141,6 +153,30 @@ class Findings:
         """The tasks on which some method has a value of a score."""
         known = {task for (_, task), row in self.values(metric, score).items() if row["n"]}
         return [task for task in self.results.manifest["tasks"] if task in known]
+
+    def proxies(self, task: str) -> tuple[Proxy, ...]:
+        """The scores that some method has on a task without a truth."""
+        found = (
+            Proxy(
+                metric,
+                score,
+                better,
+                {method: row for (method, of), row in self.values(metric, score).items() if of == task},
+            )
+            for metric, card in self.results.manifest["metrics"].items()
+            for score, better in card["better"].items()
+        )
+        return tuple(proxy for proxy in found if any(row["n"] for row in proxy.rows.values()))
+
+    def asked(self, task: str) -> list[str]:
+        """The methods that have a value on a task, in order."""
+        known = set(self.means.loc[(self.means["task"] == task) & (self.means["n"] > 0), "method"])
+        return [name for name in self.order if name in known]
+
+    def reasons(self, task: str) -> tuple[str, ...]:
+        """Why cells of a task have no score, the most frequent first."""
+        cells = self.results.cells
+        return tuple(cells.loc[(cells["task"] == task) & (cells["status"] != "ok"), "reason"].value_counts().index)
 
     def sees_truth(self, metric: str) -> bool:
         """Whether a metric is handed the truth; one that is not is a proxy."""

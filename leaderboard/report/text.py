@@ -57,6 +57,7 @@ def write_json(findings: Findings, folder: Path) -> Path:
         "provenance": manifest["provenance"],
         "level": LEVEL,
         "unranked": findings.unranked,
+        "truthless": findings.results.truthless,
         "missing": findings.results.missing,
         "tracks": {track.name: _track(track) for track in findings.tracks},
         "tasks": _records(findings.tasks.reset_index()),

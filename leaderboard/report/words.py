@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 NONE = "–"
 LATEX = str.maketrans(
@@ -65,6 +66,15 @@ def value(row: Mapping[str, float]) -> str:
     digits = 3 if 0 < row["half"] < 0.01 else 2
     plus = "" if math.isnan(row["half"]) else f" ± {number(row['half'], digits)}"
     return number(row["mean"], digits) + plus
+
+
+def outcome(row: Mapping[str, Any] | None) -> str:
+    """Write a mean with the half width of its interval, or why there is none; a dash where nothing was asked."""
+    if row is None:
+        return NONE
+    if not row["n"]:
+        return "undefined" if row["status"] == "ok" else str(row["status"])
+    return value(row)
 
 
 def letter(tier: object) -> str:
