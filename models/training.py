@@ -1,7 +1,8 @@
 """One training recipe for the embedded networks."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from math import cos, pi
 from typing import Protocol, TypeAlias, cast
 
@@ -9,6 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ..benchmark import sources
+from .weights import save_weights
 
 Batches: TypeAlias = Callable[[int, int, int], tuple[Tensor, Tensor, Tensor]]
 Progress: TypeAlias = Callable[[int, int, float], None]
@@ -98,3 +102,30 @@ def train(network: nn.Module, batches: Batches, recipe: Recipe, progress: Progre
         if progress is not None:
             progress(step + 1, recipe.steps, value.item())
     return average.module.eval()
+
+
+def trained_weights(
+    name: str, build: Callable[[], nn.Module], recipe: Recipe, data: tuple[str, str], tell: Callable[[str], None]
+) -> Mapping[str, object]:
+    """Train a network from its recipe's seed, examine it, write its weights, and return their card.
+
+    `data` names the training data that gives the batches, and that which gives the accuracies of the card.
+    """
+    start = time.monotonic()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        network = build()
+
+    def report(step: int, steps: int, value: float) -> None:
+        if step % 100 == 0:
+            tell(f"step {step} of {steps}: loss {value:.3f}")
+
+    batches, exam = (sources[each].function for each in data)
+    trained = train(network, batches, recipe, report)
+    facts = {
+        **exam(trained),
+        "parameters": sum(parameter.numel() for parameter in trained.parameters()),
+        "recipe": asdict(recipe),
+        "minutes": round((time.monotonic() - start) / 60, 1),
+    }
+    return save_weights(trained, name, facts)
