@@ -154,11 +154,11 @@ class Task(Entry):
 
 
 def _held(files: Files | None) -> tuple[str, ...]:
-    """Return what goes into a hash for a user's own files; where they are not there, that."""
+    """Return what goes into a hash for a user's own files; where they are not there, why."""
     try:
         return () if files is None else (files(),)
-    except Refused:
-        return ("absent",)
+    except Refused as reason:
+        return (str(reason),)
 
 
 def built(model: Model) -> Network:
