@@ -81,7 +81,7 @@ def own(name: str, architecture: str, preparation: Preparation) -> Network:
 
     file = weights_file(name)
     state = _read(file)
-    classifier = f"{timm.models.get_pretrained_cfg(architecture).classifier}.weight"
+    classifier = f"{timm.models.get_pretrained_cfg_value(architecture, 'classifier')}.weight"
     if classifier not in state:
         raise Refused(f"{file} has no {classifier!r}: expected the state dict of timm's {architecture}")
     with torch.random.fork_rng(devices=[]):

@@ -1,7 +1,7 @@
 """Folders of pictures as their makers lay them out: what is there, under which id, of which class and split.
 
-Nothing is read before it is asked for, no picture is decoded to be listed, and a folder is listed once in a process
-as long as the places that its layout names stay as they are.
+Nothing is read before it is asked for, no picture is decoded to be listed, and a folder is listed once in a process as
+long as what lies in it has the same names and times; what lies deeper is taken to stay.
 """
 
 import os
@@ -68,7 +68,7 @@ class Folder:
     def listing(self) -> Listing:
         """Return what is there; Refused, with what was looked for, where, and what to do."""
         root = self._root()
-        found = _listed(self, root, tuple(place.stat().st_mtime_ns for place in self._places(root)))
+        found = _listed(self, root, tuple(sorted((each.name, each.stat().st_mtime_ns) for each in os.scandir(root))))
         if isinstance(found, str):
             raise Refused(found)
         return found
@@ -77,15 +77,12 @@ class Folder:
         """Return the hash of what is there."""
         return self.listing().state
 
-    def _places(self, root: Path) -> tuple[Path, ...]:
-        return root, *(root / place for place in self.places)
-
     def _root(self) -> Path:
         data = os.environ.get(VARIABLE, "")
         if not data:
             raise Refused(f"{self.title} is not at hand: set {VARIABLE} to the folder that holds {self.name}/")
         root = Path(data) / self.name
-        for place in self._places(root):
+        for place in (root, *(root / place for place in self.places)):
             if not place.exists():
                 raise Refused(
                     f"{self.title} is not at hand: {place} is not there; put {self.name}/, as its makers hand it out, "
@@ -95,7 +92,7 @@ class Folder:
 
 
 @lru_cache(maxsize=8)
-def _listed(folder: Folder, root: Path, _changed: tuple[int, ...]) -> Listing | str:
+def _listed(folder: Folder, root: Path, _now: tuple[tuple[str, int], ...]) -> Listing | str:
     """List a folder; what is wrong with it is kept, too."""
     try:
         classes, pictures = folder.read(root)
