@@ -124,7 +124,8 @@ def matrix() -> str:
     """Return the page that says which method explains which model."""
     shipped = [name for name in methods if methods[name].function.__module__.startswith("heatproof.methods.")]
     names = [name for name in shipped if "@" not in name]
-    columns = [name for name in models if any(tasks[task].model.name == name for task in tasks)]
+    shown = {task.model.name for task in map(tasks.__getitem__, tasks) if task.files is None and not task.model.files}
+    columns = [name for name in models if name in shown]
     found = {(name, model): outcome(methods[name], model) for name in names for model in columns}
     reasons = list(dict.fromkeys(reason for reason in found.values() if reason))
     number = {"": "✓", **{reason: str(place) for place, reason in enumerate(reasons, 1)}}
