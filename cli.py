@@ -169,7 +169,8 @@ def train(name: Annotated[str, typer.Argument(help="An embedded model (see `heat
     """Make the weights of an embedded model again from its seed, and write them with their card."""
     recipe = models[name].train
     if recipe is None:
-        raise ValueError(f"{name} has no weights to train: it is made when it is loaded")
+        made = "they are yours" if models[name].files else "it is made when it is loaded"
+        raise ValueError(f"{name} has no weights to train: {made}")
     say(json.dumps(dict(recipe(say)), indent=1, default=str))
 
 
