@@ -10,7 +10,7 @@ from .._mistakes import first_where, noisy
 from .code import PARTS
 from .render import render
 from .scenes import sample_scenes
-from .tasks import GREY, PATCH, POOL, POOL_START, SEEDS, only, owners_of, redraw, shapley
+from .tasks import GREY, NEGLIGIBLE, PATCH, POOL, POOL_START, SEEDS, only, owners_of, redraw, shapley
 
 NOISE = {"creatures_resnet": 0.22, "creatures_vit": 0.12}
 """The noise's standard deviation: about 30 % of the scenes of `tune` are wrong in it, in steps of 0.02."""
@@ -66,6 +66,10 @@ question = partial(
 @question(samples=resnet_mistakes, on=("creatures_resnet",))
 @question(samples=vit_mistakes, on=("creatures_vit",))
 def creature_mistakes(gate: Gate, batch: Batch) -> Truth:
-    """Why is the network not sure of the true class? The exact Shapley values of its parts, drawn in the same noise."""
+    """Why is the network not sure of the true class? The exact Shapley values of its parts, drawn in the same noise.
+
+    All zero, so that nothing is asked, on samples where none of them reaches 0.02: there the noise has the say.
+    """
     effect = shapley(gate, batch, batch.target, speckled)
-    return Truth(parts=owners_of(batch, only(*PARTS)), effect=effect)
+    matters = effect.abs().amax(1, keepdim=True) >= NEGLIGIBLE
+    return Truth(parts=owners_of(batch, only(*PARTS)), effect=effect.where(matters, 0.0))

@@ -1,6 +1,7 @@
 """Mosaics of faces and other pictures, and the truth of the questions about them, picture by picture."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -203,9 +204,8 @@ def test_parts_are_the_four_quarters() -> None:
     _, batch = asked(RIGHT)
     assert batch.truth is not None
     parts = batch.truth.parts.unflatten(1, (50, 50))
-    for cell, (rows, columns) in enumerate(
-        (r, c) for r in (slice(25), slice(25, 50)) for c in (slice(25), slice(25, 50))
-    ):
+    halves = slice(25), slice(25, 50)
+    for cell, (rows, columns) in enumerate(product(halves, halves)):
         assert (parts[:, rows, columns] == cell).all()
 
 

@@ -8,6 +8,7 @@ import torch
 
 from heatproof.benchmark import Gate, GlassBox, models
 from heatproof.datasets.faces import accuracies, face_accuracies, face_batch, sample_mosaics
+from heatproof.datasets.faces import training as mosaics_exam
 from heatproof.models import faces, training, weights
 from heatproof.models.faces import NAME, RECIPE, faces_resnet, resnet, train_faces
 from heatproof.models.training import Recipe, train
@@ -67,6 +68,7 @@ def test_training_twice_gives_the_same_bits() -> None:
 
 def test_the_recipe_writes_weights_and_the_card_that_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    monkeypatch.setattr(mosaics_exam, "EXAM", 50)
     monkeypatch.setattr(faces, "RECIPE", Recipe(steps=100, size=1, lr=1e-3, warmup=2))
     monkeypatch.setattr(training, "train", lambda network, batches, recipe, tell: (tell(100, 100, 0.5), network)[1])
     told: list[str] = []
