@@ -10,7 +10,7 @@ import typer
 from .api import SUITES, baselines, entrants
 from .api import run as run_suite
 from .api import suite as find
-from .benchmark import Part, Registry, imputers, methods, metrics, models, tasks
+from .benchmark import Part, Registry, dividers, imputers, methods, metrics, models, tasks
 from .benchmark.errors import Refused
 from .benchmark.pack import read_pack, write_pack
 from .benchmark.plan import estimate
@@ -72,7 +72,7 @@ def _stop(message: str, status: int = 2) -> None:
 
 @app.command("list")
 def list_(
-    kind: Annotated[str, typer.Argument(help="suites, tasks, models, methods, metrics or imputers.")],
+    kind: Annotated[str, typer.Argument(help="suites, tasks, models, methods, metrics, imputers or dividers.")],
     as_json: AsJson = False,
 ) -> None:
     """List what there is, with one line each."""
@@ -84,7 +84,14 @@ def list_(
 
 
 def _registry(kind: str) -> Registry[Part]:
-    known = {"tasks": tasks, "models": models, "methods": methods, "metrics": metrics, "imputers": imputers}
+    known = {
+        "tasks": tasks,
+        "models": models,
+        "methods": methods,
+        "metrics": metrics,
+        "imputers": imputers,
+        "dividers": dividers,
+    }
     if kind not in known:
         raise ValueError(f"there are no {kind!r}: list suites, {', '.join(known)}")
     return known[kind]  # type: ignore[return-value]

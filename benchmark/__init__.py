@@ -15,12 +15,16 @@ from .network import Network, read_logits, read_out
 from .question import Model, Source, Task, model, models, sources, task, tasks, training_data
 from .randomness import Rng, seed_of, streams
 from .ranking import descending, ranks, tied_share
+from .regions import divide, mask_units
 from .registry import (
     Better,
+    Divider,
     Imputer,
     Method,
     Metric,
     Part,
+    divider,
+    dividers,
     imputer,
     imputers,
     method,
@@ -38,7 +42,6 @@ from .units import (
     like_input,
     per_unit,
     spread,
-    superpixel_units,
     unit_count,
 )
 
@@ -48,6 +51,7 @@ __all__ = [
     "BlackBox",
     "Cost",
     "Differentiable",
+    "Divider",
     "Entry",
     "Game",
     "Gate",
@@ -76,6 +80,9 @@ __all__ = [
     "column_units",
     "confidence_normalised",
     "descending",
+    "divide",
+    "divider",
+    "dividers",
     "element_count",
     "grid_units",
     "import_file",
@@ -83,6 +90,7 @@ __all__ = [
     "imputer",
     "imputers",
     "like_input",
+    "mask_units",
     "method",
     "methods",
     "metric",
@@ -97,7 +105,6 @@ __all__ = [
     "sources",
     "spread",
     "streams",
-    "superpixel_units",
     "task",
     "tasks",
     "tied_share",

@@ -116,9 +116,9 @@ class Game:
         return self.memory.recall(self._key(kept), lambda: self._logits(kept))
 
     def _key(self, kept: Tensor) -> bytes:
-        parts = b"" if self.parts is None else self.parts.cpu().numpy().tobytes()
+        units = self.units.cpu().numpy().tobytes()
         what = repr((self.batch.ids, self.batch.imputer, self.seed, kept.shape)).encode()
-        return hashlib.blake2b(what + parts + kept.cpu().numpy().tobytes()).digest()
+        return hashlib.blake2b(what + units + kept.cpu().numpy().tobytes()).digest()
 
     def _logits(self, kept: Tensor) -> Tensor:
         together = max(1, NUMBERS // max(self.batch.x.numel(), 1))

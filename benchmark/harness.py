@@ -17,6 +17,7 @@ from .gate import Gate
 from .network import check_readout
 from .question import KNOWN_AS
 from .randomness import streams
+from .regions import Regions, read_regions
 from .registry import Imputer, Method, Metric, imputers
 from .units import at_elements, column_units, to_elements
 
@@ -31,15 +32,51 @@ class Asked:
     repeat: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse misspelt settings, and unknown imputers and readouts, at once."""
+        """Refuse misspelt settings, and unknown imputers, readouts and regions, at once."""
         if "game" in self.part.needs:
             _ = self.imputer
             check_readout(self.told("readout"))
+            self._check_regions()
         self.part.with_defaults(self.settings)
+
+    def _check_regions(self) -> None:
+        if (regions := self.regions) is None:
+            return
+        if isinstance(self.part, Metric) and (regions.prior or "explain" in self.part.needs):
+            raise ValueError(f"{self.part.name} judges maps on the task's units or those of a divider, not of a method")
+        if self.part.with_defaults(self.settings).get("layer"):
+            raise ValueError(f"{self.part.name}: a layer has places of its own, choose between `layer` and `regions`")
 
     def told(self, name: str) -> str:
         """Return one of the settings of a game; empty where it is the task's."""
         return str(self.part.with_defaults(self.settings)[name])
+
+    def on_units(self) -> "Asked":
+        """Return the same, told no regions: what it is handed has them for units."""
+        return replace(self, settings={**dict(self.part.given), **self.settings, "regions": ""})
+
+    @property
+    def regions(self) -> Regions | None:
+        """What it was told to cut the inputs into; None where it takes the task's units."""
+        words = self.told("regions") if "game" in self.part.needs else ""
+        return read_regions(words) if words else None
+
+    @property
+    def prior(self) -> "Asked | None":
+        """The method whose map groups the units, asked with the same seed; None where there is none."""
+        regions = self.regions
+        return Asked(regions.prior, {}, self.seed, self.repeat) if regions and regions.prior else None
+
+    def passes(self, units: int) -> tuple[int, int] | None:
+        """Return its bill per sample (forward, backward), a prior's included; None where it does not say.
+
+        Superpixels come in about the number that was asked for, and so does the bill.
+        """
+        if self.regions is None:
+            return self.part.passes_of(self.settings, units)
+        own = self.part.passes_of(self.settings, self.regions.count(units))
+        first = self.prior.passes(units) if self.prior else (0, 0)
+        return None if own is None or first is None else (own[0] + first[0], own[1] + first[1])
 
     @property
     def imputer(self) -> Imputer | None:
@@ -84,6 +121,8 @@ def _explain_some(method: Asked, gate: Gate, batch: Batch) -> Tensor:
         raise Refused(f"needs a {wanted.__name__} model, this one is only {gate.capability.__name__}")
     if "layer" in part.common and (layer := method.told("layer")):
         return _explain_inside(method, gate, batch, layer)
+    if (regions := method.regions) is not None:
+        return _explain_on(regions, method, gate, batch)
     offers: dict[str, Callable[[], object]] = {
         "model": lambda: View(gate, wanted),  # type: ignore[arg-type]
         "game": lambda: _game(method, gate, batch),
@@ -101,6 +140,17 @@ def _explain_some(method: Asked, gate: Gate, batch: Batch) -> Tensor:
             f"{part.name} returned a {type(answer).__name__}; expected a tensor shaped like x or like units"
         )
     return to_elements(answer.detach().to(batch.x.device), batch.x, batch.units).float().double()
+
+
+def _explain_on(regions: Regions, method: Asked, gate: Gate, batch: Batch) -> Tensor:
+    """Return a method's maps with regions of each sample's own for units."""
+    if method.prior is None:
+        units = regions.cut(batch.x)
+    else:
+        units = regions.grouped(batch.ids, _explain_some(method.prior, gate, batch), batch.units)
+    cut = replace(batch, units=units)
+    portions = _portions(cut, len(cut))
+    return _together([_explain_some(method.on_units(), gate, cut.picked(part)) for part in portions], portions)
 
 
 def _explain_inside(method: Asked, gate: Gate, batch: Batch, layer: str) -> Tensor:
@@ -147,6 +197,11 @@ def score(
 def _score_some(
     metric: Asked, gate: Gate, batch: Batch, attribution: Tensor, method: Asked | None, memory: Memory
 ) -> dict[str, Tensor]:
+    if (regions := metric.regions) is not None:
+        cut, asked = replace(batch, units=regions.cut(batch.x)), metric.on_units()
+        portions = _portions(cut, len(cut))
+        scored = [_score_some(asked, gate, cut.picked(p), attribution[p], method, memory) for p in portions]
+        return {name: _together([part[name] for part in scored], portions) for name in scored[0]}
     part = metric.part
     truth = {word: lambda word=word: _truth(batch, word) for word in KNOWN_AS if word != "scene"}
     offers: dict[str, Callable[[], object]] = {

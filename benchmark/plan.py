@@ -1,7 +1,7 @@
 """Planning: a suite becomes cells, each with what it depends on, and the impossible ones with their reason."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -79,22 +79,27 @@ def _cell(suite: Suite, task: Task, method: Asked, metric: Asked, batch_size: in
     )
     blind = TRUTH_WORDS.isdisjoint(metric.part.needs)
     key = digest(explanation, None if blind else task.version, code_of(score), _identity(metric))
-    reason = impossible(task, method.part, metric.part, batch_size)
+    parts = [asked.part for asked in (method.prior, method) if asked]
+    reason = impossible(task, parts, metric.part, batch_size)
     return Cell(task, method, metric, suite.samples, explanation, key, reason)
 
 
 def _identity(asked: Asked) -> tuple[object, ...]:
     chance = (asked.seed, asked.repeat) if asked.part.stochastic else ()
     hides = code_of(asked.imputer.function) if asked.imputer else ""
-    return asked.part.name, code_of(asked.part.function), dict(asked.settings), chance, hides
+    if asked.prior:
+        cuts: object = _identity(asked.prior)
+    else:
+        cuts = code_of(asked.regions.how.function) if asked.regions else ""
+    return asked.part.name, code_of(asked.part.function), dict(asked.settings), chance, (hides, cuts)
 
 
-def impossible(task: Task, method: Part, metric: Part, batch_size: int = 0) -> str:
+def impossible(task: Task, explaining: Sequence[Part], metric: Part, batch_size: int = 0) -> str:
     """Return why a cell cannot be, or an empty string."""
     if reason := task.model.objection or task.absent:
         return reason
     offered = task.gate(batch_size).capability
-    for part in (method, metric):
+    for part in (*explaining, metric):
         if part.capability is not None and not includes(offered, part.capability):
             return f"{part.name} needs a {part.capability.__name__} model, this one is only {offered.__name__}"
         if "truth" in part.needs and not task.knows:
@@ -120,21 +125,21 @@ def estimate(cells: Iterable[Cell], stored: Iterable[str] = (), batch_size: int 
     """Estimate the passes of the cells that are not stored, and the time by a measurement of each model."""
     forward = backward = 0
     seconds, unknown = 0.0, set()
-    for task, size, part, settings in _work(cells, frozenset(stored)):
+    for task, size, asked in _work(cells, frozenset(stored)):
         if (measured := _measured(task, batch_size)) is None:
             unknown.add(task.name)
             continue
         units, speed = measured
-        bill = part.passes_of(settings, units)
+        bill = asked.passes(units)
         if bill is None:
-            unknown |= {part.name} if part.capability is not None else set()
+            unknown |= {asked.part.name} if asked.part.capability is not None else set()
             continue
         forward, backward = forward + bill[0] * size, backward + bill[1] * size
         seconds += size * (max(bill[0] - bill[1], 0) * speed[0] + bill[1] * speed[1])
     return Estimate(forward, backward, seconds, tuple(sorted(unknown)))
 
 
-def _work(cells: Iterable[Cell], stored: frozenset[str]) -> Iterator[tuple[Task, int, Part, Mapping[str, object]]]:
+def _work(cells: Iterable[Cell], stored: frozenset[str]) -> Iterator[tuple[Task, int, Asked]]:
     """Name each piece of work once, however many cells share it."""
     seen = set(stored)
     for cell in cells:
@@ -143,7 +148,7 @@ def _work(cells: Iterable[Cell], stored: frozenset[str]) -> Iterator[tuple[Task,
         for key, asked in ((cell.explanation, cell.method), (cell.key, cell.metric)):
             if key not in seen:
                 seen.add(key)
-                yield cell.task, cell.size, asked.part, asked.settings
+                yield cell.task, cell.size, asked
 
 
 @cache

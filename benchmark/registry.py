@@ -1,4 +1,4 @@
-"""Methods, metrics and imputers: functions whose signature is their declaration."""
+"""Methods, metrics, imputers and dividers: functions whose signature is their declaration."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -20,9 +20,13 @@ METHOD_WORDS = frozenset({"model", "game", "x", "target", "units", "baseline", "
 TRUTH_WORDS = frozenset({"truth", "impossible", "parts", "effect", "rival", "rival_effect", "values", "scene"})
 METRIC_WORDS = METHOD_WORDS | TRUTH_WORDS | {"attribution", "explain"}
 IMPUTER_WORDS = frozenset({"model", "x", "baseline", "kept", "pool", "redraw", "rng"})
+DIVIDER_WORDS = frozenset({"x"})
 
-GAME_SETTINGS: Mapping[str, object] = MappingProxyType({"imputer": "", "readout": ""})
-"""What every part that hides units can be told: what stands there instead, and what is read; empty: the task's own."""
+GAME_SETTINGS: Mapping[str, object] = MappingProxyType({"imputer": "", "readout": "", "regions": ""})
+"""What every part that hides units can be told: what stands there instead, what is read, and what the units are.
+
+Empty: the task's own.
+"""
 
 
 LAYER_SETTINGS: Mapping[str, object] = MappingProxyType({"layer": ""})
@@ -234,11 +238,19 @@ class Imputer(Part):
     words = IMPUTER_WORDS
 
 
+@dataclass(frozen=True)
+class Divider(Part):
+    """How each input is cut into regions: labels (N, E), as many regions as it takes, numbered from 0."""
+
+    words = DIVIDER_WORDS
+
+
 methods: Registry[Method] = Registry("method", "methods")
 metrics: Registry[Metric] = Registry("metric", "metrics")
 imputers: Registry[Imputer] = Registry("imputer", "benchmark.imputation")
+dividers: Registry[Divider] = Registry("divider", "benchmark.division")
 
-registries.update(method=methods, metric=metrics, imputer=imputers)
+registries.update(method=methods, metric=metrics, imputer=imputers, divider=dividers)
 
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -290,6 +302,16 @@ def imputer(*, paper: str = "") -> Callable[[FunctionT], FunctionT]:
 
     def register(function: FunctionT) -> FunctionT:
         imputers.add(Imputer(function, paper))
+        return function
+
+    return register
+
+
+def divider(*, paper: str = "") -> Callable[[FunctionT], FunctionT]:
+    """Register a way of cutting inputs into regions under its function's name; its setting `pieces` is how many."""
+
+    def register(function: FunctionT) -> FunctionT:
+        dividers.add(Divider(function, paper))
         return function
 
     return register

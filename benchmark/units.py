@@ -7,7 +7,6 @@ integer label maps over them. Nothing here reads an area or a mask from pixel va
 from math import prod
 
 import torch
-from skimage.segmentation import slic
 from torch import Tensor
 
 
@@ -76,23 +75,6 @@ def grid_units(x: Tensor, size: int) -> Tensor:
     rows, columns = torch.arange(height) // size, torch.arange(width) // size
     labels = rows[:, None] * (int(columns[-1]) + 1) + columns
     return labels.reshape(1, -1).expand(len(x), -1)
-
-
-def superpixel_units(x: Tensor, count: int = 50) -> Tensor:
-    """Cut each picture (N, C, H, W) into about so many superpixels (SLIC): labels (N, H*W), as many as it takes.
-
-    Pictures differ in their number of superpixels; whoever explains or scores them goes by that number.
-    """
-    if x.ndim != 4:
-        raise ValueError(f"superpixels need pictures (N, C, H, W), x has shape {tuple(x.shape)}")
-    return torch.stack([_superpixels(picture, count) for picture in x])
-
-
-def _superpixels(picture: Tensor, count: int) -> Tensor:
-    colours = picture.permute(1, 2, 0).double().cpu().numpy()
-    labels = torch.from_numpy(slic(colours, n_segments=count, start_label=0, channel_axis=-1)).long()
-    numbered: Tensor = torch.unique(labels.flatten(), return_inverse=True)[1]
-    return numbered
 
 
 def column_units(x: Tensor) -> Tensor:

@@ -5,7 +5,20 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from heatproof.benchmark import Imputer, Method, Metric, Refused, Task, imputers, methods, metrics, models, tasks
+from heatproof.benchmark import (
+    Divider,
+    Imputer,
+    Method,
+    Metric,
+    Refused,
+    Task,
+    dividers,
+    imputers,
+    methods,
+    metrics,
+    models,
+    tasks,
+)
 from heatproof.benchmark.checks import oracles
 from heatproof.benchmark.harness import Asked, explain
 
@@ -43,7 +56,7 @@ def _metric(part: Metric) -> str:
     return _row(f"`{part.name}`", part.summary, arrows, part.reads, str(PROOFS[part.name]), part.paper)
 
 
-def _imputer(part: Imputer) -> str:
+def _named(part: Imputer | Divider) -> str:
     return _row(f"`{part.name}`", part.summary, part.paper)
 
 
@@ -83,7 +96,14 @@ def page() -> str:
                     "imputer",
                     "what stands in for what is hidden",
                     "paper",
-                    rows=[_imputer(imputers[name]) for name in imputers],
+                    rows=[_named(imputers[name]) for name in imputers],
+                ),
+                "## Dividers",
+                _table(
+                    "divider",
+                    "how an input is cut into regions",
+                    "paper",
+                    rows=[_named(dividers[name]) for name in dividers],
                 ),
                 "## Tasks",
                 _table(

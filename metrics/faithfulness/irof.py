@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ...benchmark import Game, Refused, Rng, area, areas, descending, element_count, metric, per_unit, superpixel_units
+from ...benchmark import Game, Rng, area, areas, descending, divide, element_count, metric, per_unit
 
 
 @metric(better="higher", paper="arXiv:2003.08747")
@@ -16,9 +16,7 @@ def irof(game: Game, x: Tensor, attribution: Tensor, rng: Rng, *, segments: int 
     Hansen 2020). Unlike there the abscissa is the exact share of the removed area. 1 is a score that is gone
     at once; NaN where f(x) is not positive.
     """
-    if x.ndim != 4:
-        raise Refused("superpixels need pictures (N, C, H, W); these samples are rows")
-    labels = superpixel_units(x, segments)
+    labels = divide(x, "slic", segments)
     # Pictures differ in their number of superpixels: each has room for one per pixel, and what is not there goes last.
     size = areas(labels, element_count(x))
     density = (per_unit(attribution, labels, element_count(x)) / size).where(size > 0, -torch.inf)

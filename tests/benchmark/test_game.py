@@ -161,7 +161,7 @@ def test_the_settings_of_a_game_reach_every_part_that_names_one() -> None:
     def found(**told: str) -> Tensor:
         return explain(Asked(Method(emptied), told), question.gate, question.batch)[0]
 
-    assert set(Method(emptied).settings) == {"imputer", "readout", "layer"}
+    assert set(Method(emptied).settings) == {"imputer", "readout", "regions", "layer"}
     torch.testing.assert_close(found(imputer="baseline"), found())
     assert not torch.equal(found(imputer="constant"), found())
     chance = found(readout="probability")

@@ -21,7 +21,6 @@ from heatproof.benchmark import (
     metrics,
     per_unit,
     streams,
-    superpixel_units,
     unit_count,
 )
 from heatproof.benchmark.harness import Asked, explain, score
@@ -259,16 +258,3 @@ def test_samples_with_different_numbers_of_units_are_scored_as_if_alone() -> Non
             own = scores[name][0].reshape(-1)
             torch.testing.assert_close(values[i].reshape(-1)[: len(own)], own, equal_nan=True)
             assert values[i].reshape(-1)[len(own) :].isnan().all(), "a shorter curve ends"
-
-
-def test_superpixels_are_whole_and_each_picture_has_its_own_number() -> None:
-    coarse = torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(8))
-    pictures = nn.functional.interpolate(coarse, size=(40, 40))
-    labels = superpixel_units(pictures, 20)
-    counts = labels.amax(1) + 1
-    assert labels.shape == (4, 1600)
-    assert len(counts.unique()) > 1
-    assert all(row.unique().tolist() == list(range(int(count))) for row, count in zip(labels, counts, strict=True))
-    assert superpixel_units(pictures[2:3], 20).equal(labels[2:3])
-    with pytest.raises(ValueError, match=r"superpixels need pictures \(N, C, H, W\), x has shape \(4, 9\)"):
-        superpixel_units(torch.rand(4, 9))

@@ -1,0 +1,1 @@
+"""Dividers: how an input is cut into regions."""
