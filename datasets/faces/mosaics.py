@@ -76,8 +76,8 @@ def sample_mosaics(n: int, split: str, seed: int, first: int = 0) -> Mosaics:
 
 def compose(cells: Tensor) -> Tensor:
     """Put pictures (N, 4, 25, 25) side by side: (N, 3, 50, 50), with three equal channels as photographs have them."""
-    rows = cells.unflatten(1, (GRID, GRID)).transpose(2, 3)
-    return rows.reshape(len(cells), 1, GRID * SIDE, GRID * SIDE).expand(-1, 3, -1, -1).contiguous()
+    rows = cells.reshape(len(cells), GRID, GRID, SIDE, SIDE).transpose(2, 3)
+    return rows.reshape(len(cells), 1, GRID * SIDE, GRID * SIDE).repeat(1, 3, 1, 1)
 
 
 def places_of_cells() -> Tensor:

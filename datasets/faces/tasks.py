@@ -1,6 +1,5 @@
 """Questions about mosaics whose answers come from putting other pictures in the place of one of theirs."""
 
-from collections.abc import Callable
 from functools import cache, lru_cache, partial
 
 import torch
@@ -100,17 +99,15 @@ def effects(gate: Gate, batch: Batch, target: Tensor, look: Look = clean) -> Ten
     """Return what eight other pictures, no faces, in the place of one take from the score, on average, (N, 4)."""
     logits = _logits(gate.network, batch.ids, look)
     scores = read_out(logits.flatten(0, 1), target.repeat_interleave(logits.shape[1]), gate.readout)
-    whole, changed = scores.double().reshape(len(batch), -1).split([1, CELLS * SPARE], 1)
-    return whole - changed.unflatten(1, (CELLS, SPARE)).mean(2)
+    whole, changed = torch.split(scores.double().reshape(len(batch), -1), [1, CELLS * SPARE], 1)
+    return whole - changed.reshape(len(batch), CELLS, SPARE).mean(2)
 
 
 def _cells(batch: Batch) -> Tensor:
     return places_of_cells().expand(len(batch), -1)
 
 
-question: Callable[..., Callable[..., object]] = partial(
-    task, on=("faces_resnet",), family="faces", truth_type="interventional"
-)
+question = partial(task, on=("faces_resnet",), family="faces", truth_type="interventional")
 
 
 @question(samples=counted_mosaics, headline="relevance_mass", knows={"effect", "relevant", "impossible"})

@@ -29,7 +29,7 @@ def varied(mosaics: Mosaics, seed: int, first: int) -> Tensor:
 
     side = (drawn(-1, 1) < 0).float() * 2 - 1
     scale, turn, across, down = drawn(0.85, 1.15), drawn(-0.2, 0.2), drawn(-0.2, 0.2), drawn(-0.2, 0.2)
-    there = torch.stack([scale * side, turn * side, across, -turn, scale, down], -1).unflatten(-1, (2, 3))
+    there = torch.stack([scale * side, turn * side, across, -turn, scale, down], -1).reshape(*scale.shape, 2, 3)
     gain, offset, gamma = (drawn(*limits)[..., None, None] for limits in ((0.7, 1.3), (-0.12, 0.12), (0.75, 1.33)))
     lit = gain * moved(pictures()[mosaics.cells], there) ** gamma + offset
     sigma = drawn(-NOISE, NOISE).clamp(min=0)[..., None, None]
@@ -70,7 +70,9 @@ def accuracies(predict: Callable[[Tensor], Tensor], mosaics: Mosaics) -> dict[st
         "accuracy_other_pictures": torch.where(face, whole, other),
         "accuracy_evidence_removed": torch.where(face, other, whole),
     }
-    found = {name: [predict(compose(some)).argmax(1) for some in cells.split(200)] for name, cells in shown.items()}
+    found = {
+        name: [predict(compose(some)).argmax(1) for some in torch.split(cells, 200)] for name, cells in shown.items()
+    }
     return {name: float((torch.cat(given) == mosaics.count).double().mean()) for name, given in found.items()}
 
 
