@@ -78,11 +78,16 @@ def loss(logits: Tensor, target: Tensor, recipe: HeadRecipe) -> Tensor:
     return torch.where(target.amax(1) > DECIDED, taught, untaught).mean()
 
 
+def told(network: Network, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the logits (N, K) of inputs in data space, and what the last linear layer is given (N, F)."""
+    both = Both()
+    answers = Gate(both.of(network)).logits(x)
+    return answers[:, : both.classes], answers[:, both.classes :]
+
+
 def seen(network: Network, x: Tensor) -> Tensor:
     """Return what the last linear layer of a network is given (N, F) for inputs in data space."""
-    both = Both()
-    told = Gate(both.of(network)).logits(x)
-    return told[:, both.classes :]
+    return told(network, x)[1]
 
 
 def last_linear(module: nn.Module) -> tuple[str, nn.Linear]:
@@ -135,7 +140,15 @@ def train_head(
     """Train a head for a network, which stays as it is, on inputs and their class probabilities (N, K)."""
     if network.module is None:
         raise ValueError("a model that only gives scores has no features to train an evidential head on")
-    return fitted(last_linear(network.module)[1], seen(network, x), target, recipe or HeadRecipe(), progress)
+    name, last = last_linear(network.module)
+    logits, features = told(network, x)
+    if features.shape[1] != last.in_features or not _near(last(features.to(last.weight)), logits):
+        raise ValueError(f"the logits are not those of {name!r}, the linear layer that comes last: train with `fitted`")
+    return fitted(last, features, target, recipe or HeadRecipe(), progress)
+
+
+def _near(found: Tensor, wanted: Tensor) -> bool:
+    return found.shape == wanted.shape and torch.allclose(found.detach().to(wanted), wanted, rtol=1e-3, atol=1e-3)
 
 
 def with_head(module: nn.Module, head: nn.Linear) -> nn.Module:

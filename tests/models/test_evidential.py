@@ -180,6 +180,32 @@ def test_what_has_no_last_layer_is_refused():
         train_head(Network(nn.Identity()), x, target)
 
 
+class Twisted(nn.Module):
+    """The layer that comes last is not the one that gives the logits."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.head, self.body = nn.Linear(3, 3), nn.Linear(width, 3)
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
+@pytest.mark.parametrize("width", [3, 4])
+def test_another_last_layer_is_refused(width):
+    with pytest.raises(ValueError, match="not those of 'body', the linear layer that comes last: train with `fitted`"):
+        train_head(Network(Twisted(width)), torch.rand(2, width), torch.eye(3)[:2])
+
+
+def test_a_network_is_copied_when_a_head_takes_the_place_of_its_last_layer():
+    module, head = nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.Tanh(), nn.Linear(3, 2))), nn.Linear(3, 5)
+    last = module[1][1]
+    headed = evidential.with_head(module, head)
+    assert module[1][1] is last
+    assert headed[1][1] is head
+    assert headed[0].weight.equal(module[0].weight)
+
+
 def test_how_often_one_is_above_the_other_counts_ties_half():
     assert above(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 1.0, 2.0])) == pytest.approx((1 + 0.5 + 3) / 6)
 
