@@ -17,7 +17,7 @@ from ..benchmark.suite import Suite
 from ..leaderboard.board import Standing
 from ..leaderboard.ranking import Board
 from ..leaderboard.report.tables import Findings
-from ..leaderboard.report.words import arrow, outcome
+from ..leaderboard.report.words import arrow, outcome, passes
 from .screen import Data, records, table_of
 
 FEW = 2
@@ -99,9 +99,10 @@ def _proxies(standing: Standing) -> Iterator[RenderableType]:
             continue
         first = [proxy for _, same in groupby(proxies, lambda proxy: proxy.metric) for proxy in islice(same, FEW)]
         heads = (f"{proxy.score} {arrow(proxy.better)}" for proxy in first)
-        table = table_of(f"{task}: proxies, mean ± half of the 95 % interval over samples", "method", *heads)
+        table = table_of(f"{task}: proxies, mean ± half of the 95 % interval over samples", "method", "passes", *heads)
         for method in findings.asked(task):
-            table.add_row(Text(method), *(outcome(proxy.rows.get(method)) for proxy in first))
+            spent = passes(findings.costs.loc[method, ["forward", "backward"]].sum())
+            table.add_row(Text(method), spent, *(outcome(proxy.rows.get(method)) for proxy in first))
         yield table
         if len(first) < len(proxies):
             yield Text(f"and {len(proxies) - len(first)} more scores in the report", style="dim")

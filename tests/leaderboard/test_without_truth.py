@@ -158,6 +158,7 @@ def test_the_screen_shows_each_proxy_with_its_interval(heatproof: Command) -> No
     digits = 3 if half < 0.01 else 2
     line = next(line for line in said.out.splitlines() if line.startswith("gradient"))
     assert f"{own.mean():.{digits}f} ± {half:.{digits}f}" in line
+    assert line.split()[1] == "2"  # passes: one forward, one backward
 
 
 @pytest.mark.parametrize("names", [("unanswered",), ("unanswered", "answered"), ("unanswered", ABSENT, "answered")])
@@ -171,13 +172,14 @@ def test_a_report_in_every_format(heatproof: Command, names: tuple[str, ...]) ->
     for text in (html, markdown):
         assert (NONE in text) != ranked
         assert "gradient" in text
+        assert ("Passes forward" in text) != ranked
     table = html.split('id="metrics"')[1]
     assert "deletion" in table
     assert "±" in table
     assert ("No truth is known: proxies only" in html.split('id="tasks"')[1]) is True
     latex = Path("latex/board.tex").read_text()
     assert "no truth is known, so nothing is ranked" in latex
-    assert re.search(r"^gradient.* & -?[\d.]+ \$\\pm\$ [\d.]+", latex, re.MULTILINE)
+    assert re.search(r"^gradient.* & 2 & -?[\d.]+ \$\\pm\$ [\d.]+", latex, re.MULTILINE)
     scores = pd.read_csv("csv/scores.csv")
     assert scores.loc[(scores["task"] == "unanswered") & (scores["n"] > 0), "half"].notna().any()
     board = json.loads(Path("json/board.json").read_text())
