@@ -39,9 +39,9 @@ def clean(ids: tuple[str, ...], x: Tensor) -> Tensor:
     return x
 
 
-@lru_cache(maxsize=4)
-def _noise(ids: tuple[str, ...], shape: torch.Size) -> Tensor:
-    return streams(ids, "noise").normal(*shape)
+@lru_cache(maxsize=256)
+def _noise(name: str, shape: torch.Size) -> Tensor:
+    return streams((name,), "noise").normal(*shape)[0]
 
 
 def noisy(ids: tuple[str, ...], x: Tensor, sigma: float | Tensor, channels: int) -> Tensor:
@@ -49,4 +49,5 @@ def noisy(ids: tuple[str, ...], x: Tensor, sigma: float | Tensor, channels: int)
 
     A sample's noise follows from its id alone.
     """
-    return (x + sigma * _noise(ids, torch.Size((channels, *x.shape[2:])))).clamp(0, 1)
+    noise = torch.stack([_noise(name, torch.Size((channels, *x.shape[2:]))) for name in ids])
+    return (x + sigma * noise).clamp(0, 1)

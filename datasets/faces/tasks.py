@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ...benchmark import Batch, Gate, Network, Truth, grid_units, per_unit, read_out, task
 from .._mistakes import Look, clean, first_where, noisy
-from .mosaics import CELLS, SPARE, Mosaics, compose, pictures, places_of_cells, sample_mosaics
+from .mosaics import CELLS, SIDE, SPARE, Mosaics, compose, pictures, places_of_cells, sample_mosaics
 
 SEEDS = {"tune": 101, "test": 102}
 PATCH = 5
@@ -70,16 +70,13 @@ def miscounted_mosaics(gate: Gate, split: str, size: int) -> Batch:
 
 
 def redraw(ids: tuple[str, ...], kept: Tensor, look: Look = clean) -> Tensor:
-    """Compose mosaics again with another picture, never a face, in each cell that is not at least half `kept` (N, E).
+    """Compose mosaics again with another picture, never a face, in each cell of which at least half is not `kept`.
 
-    Ids may repeat.
+    `kept` is (N, E) bool; ids may repeat.
     """
-    names = tuple(dict.fromkeys(ids))
-    place = {name: row for row, name in enumerate(names)}
-    mosaics = _mosaics(names)[torch.tensor([place[name] for name in ids])]
-    owners = places_of_cells().expand(len(ids), -1)
-    keep = 2 * per_unit(kept.long(), owners, CELLS) > per_unit(torch.ones_like(owners), owners, CELLS)
-    cells = torch.where(keep, mosaics.cells, mosaics.spare[:, :CELLS])
+    mosaics = _mosaics(ids)
+    left = per_unit(kept.long(), places_of_cells().expand(len(ids), -1), CELLS)
+    cells = torch.where(2 * left > SIDE**2, mosaics.cells, mosaics.spare[:, :CELLS])
     return look(ids, compose(pictures()[cells]))
 
 
