@@ -6,9 +6,9 @@ from itertools import product
 import pytest
 import torch
 from skimage.data import lfw_subset
-from torch import Tensor
+from torch import Tensor, nn
 
-from heatproof.benchmark import Batch, Game, Gate, Task, Truth, models, tasks
+from heatproof.benchmark import Batch, Game, Gate, Network, Task, Truth, models, tasks
 from heatproof.datasets import _mistakes
 from heatproof.datasets.faces import (
     CELLS,
@@ -209,20 +209,27 @@ def test_parts_are_the_four_quarters() -> None:
         assert (parts[:, rows, columns] == cell).all()
 
 
-def test_relevant_are_faces_that_matter_and_impossible_others_that_do_not() -> None:
+def linear() -> Gate:
+    """A network with random weights, whose score every cell can raise or lower."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return Gate(Network(nn.Sequential(nn.Flatten(), nn.Linear(3 * 50 * 50, COUNTS))))
+
+
+@pytest.mark.parametrize("network", ["faces_resnet", "linear"])
+def test_relevant_are_faces_that_matter_and_impossible_others_that_do_not(gate: Gate, network: str) -> None:
     _, batch = asked(RIGHT)
-    truth = batch.truth
-    assert truth is not None
+    truth = questions.face_cells(gate if network == "faces_resnet" else linear(), replace(batch, truth=None))
     assert truth.relevant is not None
     assert truth.impossible is not None
+    kinds = set()
     for row, sample in enumerate(batch.ids):
-        face = sample_mosaics(1, "test", questions.SEEDS["test"], place(sample)).face[0]
-        effect = effect_of(truth)[row]
-        assert truth.relevant[row].tolist() == [bool(f) and float(e) > 0.02 for f, e in zip(face, effect, strict=True)]
-        assert truth.impossible[row].tolist() == [
-            not f and abs(float(e)) < 0.02 for f, e in zip(face, effect, strict=True)
-        ]
-    assert truth.relevant.any(1).all()
+        face = sample_mosaics(1, "test", questions.SEEDS["test"], place(sample)).face[0].tolist()
+        for cell, effect in enumerate(effect_of(truth)[row].tolist()):
+            assert bool(truth.relevant[row, cell]) == (face[cell] and effect > 0.02)
+            assert bool(truth.impossible[row, cell]) == (not face[cell] and -0.02 < effect < 0.02)
+            kinds.add((face[cell], (effect > -0.02) + (effect > 0.02)))
+    assert kinds >= ({(False, 0), (True, 0)} if network == "linear" else {(False, 1), (False, 2), (True, 2)})
 
 
 @pytest.mark.parametrize("name", ["face_contrast@faces_resnet"])
