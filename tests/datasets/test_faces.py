@@ -105,6 +105,9 @@ def test_training_batches_repeat_to_the_bit_and_differ_step_by_step() -> None:
     assert all(torch.equal(*pair) for pair in zip(first, again, strict=True))
     assert not torch.equal(first[0], next_one[0])
     x, count, face = first
+    drawn = sample_mosaics(8, "train", 0, first=24)
+    assert torch.equal(count.argmax(1), drawn.count)
+    assert torch.equal(face.argmax(2).bool(), drawn.face)
     assert x.shape == (8, 3, 50, 50)
     assert 0 <= float(x.min()) < float(x.max()) <= 1
     assert torch.equal(count.argmax(1), face[:, :, 1].sum(1).long())
@@ -137,6 +140,27 @@ def test_accuracies_of_a_reader_of_one_cell_in_closed_form() -> None:
         "accuracy_other_pictures": whole,
         "accuracy_evidence_removed": float((mosaics.count == 0).double().mean()),
     }
+
+
+def test_the_exam_shows_whole_mosaics_faces_alone_and_mosaics_without_their_faces() -> None:
+    mosaics = sample_mosaics(5, "test", 9)
+    seen: list[Tensor] = []
+
+    def predict(x: Tensor) -> Tensor:
+        seen.append(x)
+        return torch.zeros(len(x), COUNTS)
+
+    accuracies(predict, mosaics)
+    whole, alone, among_others, without = seen
+    for row in range(5):
+        cells, spare, face = (part[row].tolist() for part in (mosaics.cells, mosaics.spare, mosaics.face))
+        assert torch.equal(whole[row], mosaic(cells))
+        shown = torch.tensor(face).reshape(2, 2).repeat_interleave(SIDE, 0).repeat_interleave(SIDE, 1)
+        assert torch.equal(alone[row], mosaic(cells) * shown)
+        others = [cells[cell] if face[cell] else spare[cell] for cell in range(CELLS)]
+        assert torch.equal(among_others[row], mosaic(others))
+        emptied = [spare[cell] if face[cell] else cells[cell] for cell in range(CELLS)]
+        assert torch.equal(without[row], mosaic(emptied))
 
 
 @each_kind
