@@ -93,6 +93,7 @@ def boards(standing: Standing) -> Iterator[RenderableType]:
 def _proxies(standing: Standing) -> Iterator[RenderableType]:
     """Show what methods reach on each task without a truth, or why nothing is known."""
     findings = Findings(standing.results)
+    spent = findings.costs[["forward", "backward"]].sum(axis=1).to_dict()
     for task in standing.results.truthless:
         if not (proxies := findings.proxies(task)):
             yield Text(f"nothing is known on {task}: {next(iter(findings.reasons(task)), 'no cell is done')}", "yellow")
@@ -101,8 +102,7 @@ def _proxies(standing: Standing) -> Iterator[RenderableType]:
         heads = (f"{proxy.score} {arrow(proxy.better)}" for proxy in first)
         table = table_of(f"{task}: proxies, mean ± half of the 95 % interval over samples", "method", "passes", *heads)
         for method in findings.asked(task):
-            spent = passes(findings.costs.loc[method, ["forward", "backward"]].sum())
-            table.add_row(Text(method), spent, *(outcome(proxy.rows.get(method)) for proxy in first))
+            table.add_row(Text(method), passes(spent[method]), *(outcome(proxy.rows.get(method)) for proxy in first))
         yield table
         if len(first) < len(proxies):
             yield Text(f"and {len(proxies) - len(first)} more scores in the report", style="dim")
