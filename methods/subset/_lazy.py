@@ -1,4 +1,4 @@
-"""Greedy search that tries only a few units in each step."""
+"""Greedy search that tries only a few units in each step, and starts again with what it has learnt."""
 
 from collections.abc import Iterator
 
@@ -9,105 +9,142 @@ from torch.nn.functional import one_hot
 from ._scores import Judge
 from ._search import best_first
 
-FEW, REST = 3, 4
-"""The least units that a step tries while both sides are asked, and afterwards."""
+WIDTHS = 2, 2, 3
+"""The units that each step of a round tries; every later round tries one more."""
 SHARE = 3
 """Both sides are asked for this part of the units, a third; what then matters is what is left in the rest."""
+TAIL = 3
+"""Steps that ask about the rest alone: this part of those before; then the effects known by then give the order."""
 
 
-def steps(units: int, budget: int) -> Iterator[tuple[int, bool]]:
-    """Yield how many units each step tries, and whether on both sides, at two passes each, or in the rest, at one.
+def steps(units: int, width: int, room: int) -> Iterator[tuple[int, bool]]:
+    """Yield how many units each step of a round tries, and whether on both sides, at two passes each, or in the rest.
 
     The first step knows all its units. The first that asks the rest alone asks about all units, if passes allow.
     """
-    room, turn = budget - 2 - 2 * units, max(1, units // SHARE)
-    width, later = max(FEW, room // (4 * turn)), REST
-    yield min(width, units), True
-    for left in range(units - 1, 1, -1):
-        both = units - left < turn
-        if units - left == turn:
-            tries = min(left, room)
-            later = max(REST, (room - tries) // left)
-        else:
-            tries = min(width if both else later, left, room // 2 if both else room)
+    turn = max(1, units // SHARE)
+    for step in range(min(units - 1, turn + max(1, turn // TAIL))):
+        both, left = step < turn, units - step
+        tries = left if step == turn else min(width, left)
+        if step:
+            tries = min(tries, room // (1 + both))
+            room -= tries * (1 + both)
         if not tries:
             return
-        room -= 2 * tries if both else tries
         yield tries, both
+
+
+def rounds(units: int, budget: int) -> list[list[tuple[int, bool]]]:
+    """Return the steps of every round: as many whole ones as the budget buys, or one that is cut short."""
+    room, found = budget - 2 - 2 * units, list[list[tuple[int, bool]]]()
+    for width in (*WIDTHS, *range(WIDTHS[-1] + 1, units + 1)):
+        whole = list(steps(units, width, 2 * units**2))
+        room -= _passes(whole)
+        if room < 0:
+            break
+        found.append(whole)
+    return found or [list(steps(units, WIDTHS[0], budget - 2 - 2 * units))]
+
+
+def _passes(plan: list[tuple[int, bool]]) -> int:
+    return sum(tries * (1 + both) for tries, both in plan[1:])
 
 
 def lazy_bill(units: int, budget: int) -> int:
     """Return the passes per sample: the two ends, every unit alone and left out, and what the steps try."""
-    return 2 + 2 * units + sum(2 * tries if both else tries for tries, both in list(steps(units, budget))[1:])
+    return 2 + 2 * units + sum(map(_passes, rounds(units, budget)))
 
 
-class Growing:
-    """A set that grows, and what each unit adds to the log odds of the set, and takes from those of the rest."""
+class Effects:
+    """What each unit adds to the log odds of a set, and takes from those of the rest, as far as sets have told."""
 
     def __init__(self, judge: Judge) -> None:
-        game, self._judge = judge.game, judge
-        nobody = torch.zeros(len(game.batch), 1, game.players, dtype=torch.bool)
-        self.kept, self.left, self.order = nobody[:, 0], judge.ties, list[Tensor]()
-        (_, empty), (_, full) = (self._read(kept) for kept in (nobody, ~nobody))
-        every = torch.arange(game.players).expand(len(nobody), -1)
-        self._alone, self._without = self._asked(every, False), self._asked(every, True)
-        self._odds, self._rest = empty, full
-        self._adds, self._takes = self._alone[1] - empty, full - self._without[1]
+        self.judge, nobody = judge, torch.zeros(len(judge.game.batch), 1, judge.game.players, dtype=torch.bool)
+        self.nobody = nobody[:, 0]
+        (_, self.empty), (_, self.full) = (self.read(kept) for kept in (nobody, ~nobody))
+        every = one_hot(torch.arange(judge.game.players)).bool().expand(len(nobody), -1, -1)
+        self.alone, self.without = self.read(every), self.read(~every)
+        self._adds, self._takes = self.alone[1] - self.empty, self.full - self.without[1]
         self._times = torch.ones_like(self._adds)
 
-    def by_effect(self) -> Tensor:
-        """Return the units left (N, M) from the largest effect on both sides to the smallest."""
-        weights = self._judge.weights
+    def read(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the readout and the log odds (N, M) of sets."""
+        game = self.judge.game
+        logits = game.logits(kept)
+        return game.read(logits), game.read(logits, "log_odds")
+
+    def largest_first(self, units: Tensor) -> Tensor:
+        """Return the units (N, M) from the largest effect on both sides to the smallest."""
+        weights = self.judge.weights
         effect = weights.consistency * self._adds + weights.collaboration * self._takes
-        return self.left.gather(1, effect.gather(1, self.left).argsort(dim=1, descending=True, stable=True))
+        return units.gather(1, effect.gather(1, units).argsort(dim=1, descending=True, stable=True))
 
-    def step(self, tries: int) -> None:
-        """Add the unit of most worth among those tried on both sides; effects are means over all sets so far."""
-        weights, units = self._judge.weights, self.by_effect()[:, :tries]
-        alone = [part.gather(1, units) for part in self._alone] if not self.order else self._asked(units, False)
-        without = [part.gather(1, units) for part in self._without] if not self.order else self._asked(units, True)
-        (score, odds), (rest, left) = alone, without
-        self._learn(units, odds - self._odds, self._rest - left)
-        worth = weights.consistency * score - weights.collaboration * rest
-        best = best_first(worth, weights.consistency * odds - weights.collaboration * left)[:, :1]
-        self._odds = odds.gather(1, best)
-        self._add(units.gather(1, best), left.gather(1, best))
-
-    def step_in_rest(self, tries: int) -> None:
-        """Add the unit without which the rest has least, among the few of largest effect; the latest effect counts."""
-        units = self.by_effect()[:, :tries]
-        score, odds = self._asked(units, True)
-        self._takes = self._takes.scatter(1, units, self._rest - odds)
-        best = best_first(-score, -odds)[:, :1]
-        self._add(units.gather(1, best), odds.gather(1, best))
-
-    def _learn(self, units: Tensor, adds: Tensor, takes: Tensor) -> None:
-        # The first step meets what is known already.
-        times = self._times.gather(1, units) + bool(self.order)
+    def learn(self, units: Tensor, adds: Tensor, takes: Tensor) -> None:
+        """Take what sets tell on both sides into the means."""
+        times = self._times.gather(1, units) + 1
         self._times = self._times.scatter(1, units, times)
         for known, seen in ((self._adds, adds), (self._takes, takes)):
             before = known.gather(1, units)
             known.scatter_(1, units, before + (seen - before) / times)
 
-    def _add(self, unit: Tensor, rest: Tensor) -> None:
-        self.kept, self._rest = self.kept.scatter(1, unit, True), rest
-        self.left = self.left[self.left != unit].reshape(len(unit), -1)
-        self.order.append(unit)
+    def renew(self, units: Tensor, takes: Tensor) -> None:
+        """Put what the latest rest tells in the place of all before."""
+        self._takes = self._takes.scatter(1, units, takes)
+
+
+class Growing:
+    """A set that grows from nothing."""
+
+    def __init__(self, effects: Effects) -> None:
+        self._effects, self._kept, self._left = effects, effects.nobody, effects.judge.ties
+        self._odds, self._rest, self._order = effects.empty, effects.full, list[Tensor]()
+        self.worth = torch.zeros(len(self._kept), dtype=torch.float64)
+        """What was measured on the way: the sum over the steps."""
+
+    def order(self) -> Tensor:
+        """Return the units (N, U) in the order in which they came; those that did not come by their effects."""
+        return torch.cat([*self._order, self._effects.largest_first(self._left)], 1)
+
+    def step(self, tries: int, both: bool) -> None:
+        """Add the unit of most worth among those of largest effects, or that without which the rest has least."""
+        effects, weights = self._effects, self._effects.judge.weights
+        units = effects.largest_first(self._left)[:, :tries]
+        rest, left = self._asked(units, True)
+        worth, odds = -weights.collaboration * rest, -weights.collaboration * left
+        if both:
+            score, grown = self._asked(units, False)
+            if self._order:
+                effects.learn(units, grown - self._odds, self._rest - left)
+            worth, odds = worth + weights.consistency * score, odds + weights.consistency * grown
+        else:
+            effects.renew(units, self._rest - left)
+        best = best_first(worth, odds)[:, :1]
+        self.worth += worth.gather(1, best)[:, 0]
+        self._rest, self._odds = left.gather(1, best), grown.gather(1, best) if both else self._odds
+        self._add(units.gather(1, best))
+
+    def _add(self, unit: Tensor) -> None:
+        self._kept = self._kept.scatter(1, unit, True)
+        self._left = self._left[self._left != unit].reshape(len(unit), -1)
+        self._order.append(unit)
 
     def _asked(self, units: Tensor, rest: bool) -> tuple[Tensor, Tensor]:
         """Return the readout and the log odds (N, M) of the set with each of the units, or of the rest without it."""
-        kept = self.kept[:, None] | one_hot(units, self.kept.shape[1]).bool()
-        return self._read(~kept if rest else kept)
-
-    def _read(self, kept: Tensor) -> tuple[Tensor, Tensor]:
-        game = self._judge.game
-        logits = game.logits(kept)
-        return game.read(logits), game.read(logits, "log_odds")
+        if not self._order:
+            readout, odds = self._effects.without if rest else self._effects.alone
+            return readout.gather(1, units), odds.gather(1, units)
+        kept = self._kept[:, None] | one_hot(units, self._kept.shape[1]).bool()
+        return self._effects.read(~kept if rest else kept)
 
 
 def lazy_order(judge: Judge, budget: int) -> Tensor:
-    """Return the units (N, U) in the order in which the set grew; those never tried come by their effects."""
-    growing = Growing(judge)
-    for tries, both in steps(judge.game.players, budget):
-        (growing.step if both else growing.step_in_rest)(tries)
-    return torch.cat([*growing.order, growing.by_effect()], 1)
+    """Return the units (N, U) in the order of the round whose steps were worth most."""
+    effects, orders, worths = Effects(judge), list[Tensor](), list[Tensor]()
+    for plan in rounds(judge.game.players, budget):
+        growing = Growing(effects)
+        for tries, both in plan:
+            growing.step(tries, both)
+        orders.append(growing.order())
+        worths.append(growing.worth)
+    best = torch.stack(worths).argmax(0)
+    return torch.stack(orders)[best, torch.arange(len(best))]

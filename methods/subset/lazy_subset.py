@@ -13,9 +13,10 @@ from ._scores import Judge, Weights
 def lazy_subset(game: Game, *, budget: int = 416, consistency: float = 1.0, collaboration: float = 1.0) -> Tensor:
     """Units in the order of a greedy search that tries, each time, only the few that had the largest effects so far.
 
-    The first third of the units is chosen as in SMDL, by consistency and collaboration, then each unit by what is left
-    without it. A unit's value falls evenly from 1 to 0 with its place. The default budget is a tenth of what greedy
-    spends on 64 units.
+    The first third of the units is chosen as in SMDL, by consistency and collaboration, a few more by what is left
+    without them. The search is run again with the effects that it has learnt, and wider from the third time on, as
+    often as the budget allows; the order that measured best is kept. A unit's value falls evenly from 1 to 0 with its
+    place. The default budget is a tenth of what greedy spends on 64 units.
     """
     demand(budget, 2 + 2 * game.players, "lazy_subset")
     judge = Judge(game, Weights(consistency, collaboration, 0.0, 0.0))

@@ -1,5 +1,8 @@
 """Lazy subset selection against plain loops, one set at a time, and against greedy."""
 
+from dataclasses import dataclass
+from statistics import mean
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -7,9 +10,10 @@ from torch import Tensor, nn
 from heatproof.benchmark import Game, Refused, methods
 from heatproof.benchmark.checks._questions import Question, ask, seeded
 from heatproof.benchmark.harness import Asked, explain
-from heatproof.methods.subset._lazy import lazy_bill, lazy_order, steps
+from heatproof.methods.subset._lazy import lazy_bill, lazy_order, rounds, steps
 from heatproof.methods.subset._scores import Judge, Weights
-from heatproof.methods.subset._search import search
+
+PLENTY = 10**6
 
 
 class Mixed(nn.Module):
@@ -35,64 +39,82 @@ def found(asked: Question, budget: int, weights: tuple[float, float] = (1.0, 1.0
     return lazy_order(Judge(Game(asked.gate, asked.batch), Weights(*weights, 0.0, 0.0)), budget)
 
 
-def slow(asked: Question, sample: int, budget: int, weights: tuple[float, float]) -> list[int]:
-    """The search for one sample, counting what it may still spend."""
-    x, target = asked.batch.x[sample], int(asked.batch.target[sample])
-    everything = set(range(len(x)))
+@dataclass
+class Slow:
+    """The searches for one sample, one set at a time, counting what may still be spent."""
 
-    def logits(kept: set[int]) -> Tensor:
-        row = torch.tensor([float(v) if i in kept else 0.0 for i, v in enumerate(x)], dtype=torch.float64)
+    asked: Question
+    sample: int
+    weights: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        self.x, self.target = self.asked.batch.x[self.sample], int(self.asked.batch.target[self.sample])
+        self.everything = set(range(len(self.x)))
+        whole, nothing = self.odds(self.everything), self.odds(set())
+        self.adds = {i: [self.odds({i}) - nothing] for i in self.everything}
+        self.takes = {i: [whole - self.odds(self.everything - {i})] for i in self.everything}
+
+    def logits(self, kept: set[int]) -> Tensor:
+        row = torch.tensor([float(v) if i in kept else 0.0 for i, v in enumerate(self.x)], dtype=torch.float64)
         with torch.no_grad():
-            return asked.gate.module(row[None])[0]  # type: ignore[no-any-return]
+            return self.asked.gate.module(row[None])[0]  # type: ignore[no-any-return]
 
-    def odds(kept: set[int]) -> float:
-        z = logits(kept)
-        return float(z[target] - torch.stack([v for i, v in enumerate(z) if i != target]).logsumexp(0))
+    def odds(self, kept: set[int]) -> float:
+        z = self.logits(kept)
+        return float(z[self.target] - torch.stack([v for i, v in enumerate(z) if i != self.target]).logsumexp(0))
 
-    def p(kept: set[int]) -> float:
-        return float(logits(kept).softmax(0)[target])
+    def p(self, kept: set[int]) -> float:
+        return float(self.logits(kept).softmax(0)[self.target])
 
-    def mean(values: list[float]) -> float:
-        return sum(values) / len(values)
-
-    adds = {i: [odds({i}) - odds(set())] for i in everything}
-    takes = {i: [odds(everything) - odds(everything - {i})] for i in everything}
-    budget -= 2 + 2 * len(x)
-    turn = max(1, len(x) // 3)
-    width, later = max(3, budget // (4 * turn)), 4
-    order: list[int] = []
-
-    def by_effect() -> list[int]:
+    def by_effect(self, units: set[int]) -> list[int]:
         def effect(i: int) -> float:
-            return weights[0] * mean(adds[i]) + weights[1] * mean(takes[i])
+            # A rest that was asked alone counts as if all before had said the same.
+            return self.weights[0] * mean(self.adds[i]) + self.weights[1] * mean(self.takes[i])
 
-        return sorted(everything - set(order), key=effect, reverse=True)
+        return sorted(units, key=effect, reverse=True)
 
-    while len(order) < len(x) - 1:
-        grown, rest, few = set(order), everything - set(order), by_effect()
-        if len(order) < turn:
-            few = few[: min(width, budget // 2) if order else width]
+    def search(self, width: int, budget: int) -> tuple[float, int, list[int]]:
+        """The worth of the steps, what is left of the budget, and the order."""
+        order: list[int] = []
+        total, turn = 0.0, max(1, len(self.x) // 3)
+        while len(order) < min(len(self.x) - 1, turn + max(1, turn // 3)):
+            grown, rest = set(order), self.everything - set(order)
+            both = len(order) < turn
+            few = self.by_effect(rest)[: None if len(order) == turn else width]
+            if order:
+                few = few[: budget // 2 if both else budget]
+                budget -= len(few) * (1 + both)
+            if not few:
+                break
+            worth = {
+                i: both * self.weights[0] * self.p(grown | {i}) - self.weights[1] * self.p(rest - {i}) for i in few
+            }
             for i in few if order else []:
-                budget -= 2
-                adds[i].append(odds(grown | {i}) - odds(grown))
-                takes[i].append(odds(rest) - odds(rest - {i}))
-        else:
-            few = few[: budget if len(order) == turn else min(later, budget)]
-            budget -= len(few)
-            for i in few:
-                takes[i] = [odds(rest) - odds(rest - {i})]
-            if len(order) == turn:
-                later = max(4, budget // len(rest))
-        if not few:
+                take = self.odds(rest) - self.odds(rest - {i})
+                if both:
+                    self.adds[i].append(self.odds(grown | {i}) - self.odds(grown))
+                    self.takes[i].append(take)
+                else:
+                    self.takes[i] = [take] * len(self.takes[i])
+            order.append(max(few, key=lambda i: worth[i]))
+            total += worth[order[-1]]
+        return total, budget, order + self.by_effect(self.everything - set(order))
+
+
+def slow(asked: Question, sample: int, budget: int, weights: tuple[float, float]) -> list[int]:
+    """The best of all the searches that the budget buys, or one that is cut short."""
+    searcher, units = Slow(asked, sample, weights), len(asked.batch.x[0])
+    room, found = budget - 2 - 2 * units, list[tuple[float, list[int]]]()
+    for width in (2, *range(2, units + 1)):
+        _, left, _ = Slow(asked, sample, weights).search(width, PLENTY)
+        if PLENTY - left > room and found:
             break
-        if len(order) < turn:
-            order.append(max(few, key=lambda i: weights[0] * p(grown | {i}) - weights[1] * p(rest - {i})))
-        else:
-            order.append(min(few, key=lambda i: p(rest - {i})))
-    return order + by_effect()
+        worth, room, order = searcher.search(width, room)
+        found.append((worth, order))
+    return max(found, key=lambda each: each[0])[1]
 
 
-@pytest.mark.parametrize("budget", [20, 22, 27, 36, 50, 71, 90, 500])
+@pytest.mark.parametrize("budget", [20, 22, 27, 29, 36, 40, 50, 71, 90, 110, 500])
 @pytest.mark.parametrize("weights", [(1.0, 1.0), (20.0, 5.0), (0.0, 1.0)])
 def test_is_the_search_in_plain_loops(budget: int, weights: tuple[float, float]) -> None:
     asked = table()
@@ -100,18 +122,19 @@ def test_is_the_search_in_plain_loops(budget: int, weights: tuple[float, float])
     assert ours.tolist() == [slow(asked, i, budget, weights) for i in range(4)]
 
 
-def test_with_enough_passes_it_starts_as_greedy_and_goes_on_in_the_rest() -> None:
+def test_the_best_measured_round_is_kept_so_that_more_passes_never_measure_worse() -> None:
     asked = table()
     game = Game(asked.gate, asked.batch)
-    ours = found(asked, 1000)
-    assert ours[:, :3].equal(search(Judge(game, Weights(1.0, 1.0, 0.0, 0.0)), 9).order[:, :3])
-    for i in range(4):
-        rest = set(ours[i, 3:].tolist())
-        for unit in ours[i, 3:].tolist():
-            kept = torch.tensor([[other in rest - {each} for other in range(9)] for each in sorted(rest)])
-            left = game.scores(kept.expand(4, -1, -1))[i]
-            assert sorted(rest)[int(left.argmin())] == unit
-            rest.remove(unit)
+
+    def measured(budget: int) -> Tensor:
+        """The worth of the steps of a round: three on both sides, and one in the rest."""
+        place = found(asked, budget).argsort(1)
+        kept = torch.stack([place < size for size in (1, 2, 3, 4)], 1)
+        return game.scores(kept[:, :3]).sum(1) - game.scores(~kept).sum(1)
+
+    worths = torch.stack([measured(budget) for budget in (34, 48, 66, 88, 200)])
+    assert (worths.diff(dim=0) >= -1e-12).all()
+    assert worths[-1].sum() > worths[0].sum() + 1e-3
 
 
 @pytest.mark.parametrize("budget", [20, 40, 300])
@@ -130,13 +153,22 @@ def test_spends_what_it_bills_and_no_more_than_its_budget(columns: int, budget: 
 
 
 def test_a_third_of_the_units_is_asked_for_on_both_sides_then_the_rest_alone() -> None:
-    plan = list(steps(64, 416))
-    assert plan[:22] == [(3, True)] * 21 + [(43, False)]
-    assert plan[22:] == [(4, False)] * 30 + [(3, False)]
-    assert sum(tries * (1 + both) for tries, both in plan[1:]) == 416 - 130
-    assert list(steps(64, 832))[20:23] == [(8, True), (43, False), (7, False)]
-    assert list(steps(6, 10_000)) == [(6, True), (5, True), (4, False), (3, False), (2, False)]
-    assert list(steps(9, 20)) == [(3, True)]
+    first = [(2, True)] * 21 + [(43, False)] + [(2, False)] * 6
+    assert rounds(64, 416) == [first, first]
+    assert [plan[0][0] for plan in rounds(64, 1600)] == [2, 2, 3, 4, 5, 6]
+    assert rounds(64, 200) == [[(2, True)] * 18 + [(1, True)]]
+    assert rounds(64, 130) == [[(2, True)]]
+    assert [lazy_bill(64, budget) for budget in (130, 150, 200, 265, 399, 400, 416)] == [
+        130,
+        150,
+        200,
+        265,
+        265,
+        400,
+        400,
+    ]
+    assert list(steps(6, 9, 10_000)) == [(6, True), (5, True), (4, False)]
+    assert list(steps(9, 2, 0)) == [(2, True)]
 
 
 def test_values_fall_evenly_with_the_place() -> None:
