@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import torch
+
 from .capabilities import includes
 from .errors import Refused
+from .gate import NUMBERS
 from .harness import Asked, explain, score
 from .identity import code_of, digest
 from .question import KNOWN_AS, Task, tasks
@@ -162,8 +165,10 @@ def _measured(task: Task, batch_size: int) -> tuple[int, tuple[float, float]] | 
         batch = task.samples(gate, SPLIT, 16)
     except Refused:
         return None
-    times = max(1, min(gate.room(batch.x), FULL) // len(batch))
-    x, target = batch.x.repeat(times, *[1] * (batch.x.ndim - 1)), batch.target.repeat(times)
+    # Large pictures take as long each, however few there are; small inputs only in company.
+    count = min(FULL, gate.room(batch.x), max(1, NUMBERS // batch.x[0].numel()))
+    same = torch.arange(count) % len(batch)
+    x, target = batch.x[same], batch.target[same]
     forward = _seconds(lambda: gate.score(x, target)) / len(x)
     both = forward
     if gate.network.module is not None:
