@@ -1,8 +1,6 @@
 """Two small timm networks that tell the creatures apart, and how they are trained."""
 
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import Final
 
@@ -25,8 +23,8 @@ from .evidential import (
     stored_head,
     with_head,
 )
-from .training import Recipe, train
-from .weights import card_of, load_weights, save_weights
+from .training import Recipe, trained_weights
+from .weights import card_of, load_weights
 
 CLASSES: Final = 10
 EXAMPLE: Final = torch.zeros(1, 3, 64, 64)
@@ -83,23 +81,7 @@ UNTRAINED: Final = {"creatures_resnet": resnet, "creatures_vit": vit}
 
 def train_creatures(name: str, progress: Callable[[str], None]) -> Mapping[str, object]:
     """Train the named network from its seed, examine it, write its weights, and return their card."""
-    recipe, start = RECIPES[name], time.monotonic()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        network = UNTRAINED[name]()
-
-    def report(step: int, steps: int, loss: float) -> None:
-        if step % 100 == 0:
-            progress(f"step {step} of {steps}: loss {loss:.3f}")
-
-    trained = train(network, sources["creature_batch"].function, recipe, report)
-    facts = {
-        **sources["creature_accuracies"].function(trained),
-        "parameters": sum(parameter.numel() for parameter in trained.parameters()),
-        "recipe": asdict(recipe),
-        "minutes": round((time.monotonic() - start) / 60, 1),
-    }
-    return save_weights(trained, name, facts)
+    return trained_weights(name, UNTRAINED[name], RECIPES[name], ("creature_batch", "creature_accuracies"), progress)
 
 
 def train_head(name: str, progress: Callable[[str], None]) -> Mapping[str, object]:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from .._draws import Draws, Floats
 from .code import CLASSES, CODE, PARTS
 
 DISTRACTORS: Final = 4
@@ -19,10 +19,7 @@ SIZE: Final = 64
 
 WAVES = 3
 TOUCHING = 0.26  # of the distractors are pulled in; with chance contacts a third of them touch
-DRAWS = 160  # uniform numbers reserved per scene
 TURN_20 = 0.17632698  # tan(20° / 2)
-
-Floats: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +61,6 @@ class Scenes:
         """Which of UNITS each scene has, (N, U) bool: all but the distractors that it was not given."""
         always = self.distractor_present.new_ones(len(self), 1)
         return torch.cat([always.expand(-1, len(PARTS)), self.distractor_present, always], 1)
-
-
-class Draws:
-    """Uniform numbers of n scenes, handed out column by column; row i depends only on seed, stream and first + i."""
-
-    def __init__(self, n: int, seed: int, first: int, stream: int = 0) -> None:
-        if not 0 <= seed < 2**64:
-            raise ValueError(f"seed is {seed}, expected 0 <= seed < 2**64; choose another")
-        # Philox is counter-based: four numbers per step of the counter, so a scene's row can be reached directly.
-        bits = np.random.Philox(key=seed + (stream << 64)).advance(first * DRAWS // 4)
-        self.values = np.random.Generator(bits).random((n, DRAWS))
-        self.used = 0
-
-    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Floats:
-        """Return the next numbers as (n, *shape), uniform over [low, high)."""
-        count = int(np.prod(shape, dtype=int))
-        taken = self.values[:, self.used : self.used + count].reshape(-1, *shape)
-        self.used += count
-        return low + (high - low) * taken
-
-    def integers(self, *shape: int, high: int) -> NDArray[np.int64]:
-        """Return the next numbers as (n, *shape) int64, uniform over 0..high-1."""
-        return self.uniform(*shape, high=high).astype(np.int64)
-
-    def turns(self, *shape: int, limit: float) -> Floats:
-        """Return (cosine, sine) pairs; the tangent of the half-angle is uniform: nothing transcendental to round."""
-        tangent = self.uniform(*shape, low=-limit, high=limit)
-        square = tangent * tangent
-        return np.stack([1 - square, 2 * tangent], -1) / (1 + square)[..., None]
 
 
 def rgb(hue: Floats, saturation: Floats, value: Floats) -> Floats:

@@ -5,9 +5,10 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ...benchmark import training_data
+from .._draws import Draws
 from .code import PARTS, VARIANTS, posterior
 from .render import render
-from .scenes import DISTRACTORS, Draws, sample_scenes
+from .scenes import DISTRACTORS, sample_scenes
 
 REMOVAL_STREAM = 1
 

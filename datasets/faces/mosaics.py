@@ -13,7 +13,7 @@ import torch
 from skimage.data import lfw_subset
 from torch import Tensor
 
-from ..creatures.scenes import Draws
+from .._draws import Draws
 
 SIDE: Final = 25
 GRID: Final = 2

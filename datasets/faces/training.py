@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, one_hot
 
 from ...benchmark import streams, training_data
-from ..creatures.scenes import Draws
+from .._draws import Draws
 from .mosaics import CELLS, COUNTS, Mosaics, compose, pictures, sample_mosaics
 
 EXAM_SEED = 103

@@ -6,8 +6,9 @@ import pytest
 import torch
 from scipy.stats import chi2_contingency, f_oneway
 
+from heatproof.datasets._draws import DRAWS, Draws
 from heatproof.datasets.creatures import CLASSES, CODE, sample_scenes
-from heatproof.datasets.creatures.scenes import DRAWS, Draws, Scenes
+from heatproof.datasets.creatures.scenes import Scenes
 
 
 def same(a, b):
