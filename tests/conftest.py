@@ -1,13 +1,16 @@
 """What all tests share."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import settings
 
 from heatproof.benchmark.entries import PACKAGE, registries
+from heatproof.cli import main
 
 torch.set_num_threads(1)
 settings.register_profile("shared", deadline=None)
@@ -36,3 +39,21 @@ def own_parts() -> Iterator[None]:
         for name, part in list(registry._parts.items()):
             if not part.function.__module__.startswith(f"{PACKAGE}."):
                 del registry._parts[name]
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], own_parts: None
+) -> Callable[..., SimpleNamespace]:
+    """Run the command line, in a folder of its own: `command("list", "tasks")` has a status, out and err."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: str) -> SimpleNamespace:
+        monkeypatch.setattr(sys, "argv", ["heatproof", *words])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capfd.readouterr()
+        return SimpleNamespace(status=int(stop.value.code or 0), out=said.out, err=said.err)
+
+    return run

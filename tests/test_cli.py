@@ -4,15 +4,13 @@ import errno
 import json
 import os
 import re
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from heatproof.benchmark.results import Results
-from heatproof.cli import main
 
 SUITE = """
 name = "tiny"
@@ -35,32 +33,14 @@ def mine(model: Differentiable, x, target):
 '''
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    status: int
-    out: str
-    err: str
-
-
+Said = SimpleNamespace
 Command = Callable[..., Said]
 
 
 @pytest.fixture
-def heatproof(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], own_parts: None
-) -> Command:
+def heatproof(command: Command) -> Command:
     """Run a command in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
     Path("tiny.toml").write_text(SUITE)
-
-    def command(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["heatproof", *words])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        said = capfd.readouterr()
-        return Said(int(stop.value.code or 0), said.out, said.err)
-
     return command
 
 

@@ -2,10 +2,9 @@
 
 import json
 import re
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ from torch import nn
 from heatproof.benchmark import Batch, Gate, Network, Truth, grid_units, tasks
 from heatproof.benchmark import task as register
 from heatproof.benchmark.results import Results
-from heatproof.cli import main
 from heatproof.leaderboard.board import Standing
 from heatproof.leaderboard.compare import compare_proxies
 from heatproof.leaderboard.report import FORMATS
@@ -69,22 +67,12 @@ def answered(gate: Gate, batch: Batch) -> Truth:
     return Truth(batch.units, effect=gate.score(batch.x, batch.target)[:, None] - scores)
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    status: int
-    out: str
-    err: str
-
-
+Said = SimpleNamespace
 Command = Callable[..., Said]
 
 
 @pytest.fixture
-def heatproof(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], own_parts: None
-) -> Command:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
+def heatproof(command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.delenv("HEATPROOF_DATA", raising=False)
     monkeypatch.delenv("HEATPROOF_WEIGHTS", raising=False)
     for function, samples in ((unanswered, pictures), (unasked, other_pictures)):
@@ -98,13 +86,6 @@ def heatproof(
         knows={"effect"},
     )
     asked(answered)
-
-    def command(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["heatproof", *words])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        said = capfd.readouterr()
-        return Said(int(stop.value.code or 0), said.out, said.err)
 
     return command
 

@@ -114,7 +114,7 @@ def slow(asked: Question, sample: int, budget: int, weights: tuple[float, float]
     return max(found, key=lambda each: each[0])[1]
 
 
-@pytest.mark.parametrize("budget", [20, 22, 27, 29, 36, 40, 50, 71, 90, 110, 500])
+@pytest.mark.parametrize("budget", [20, 22, 27, 29, 40, 71, 160])
 @pytest.mark.parametrize("weights", [(1.0, 1.0), (20.0, 5.0), (0.0, 1.0)])
 def test_is_the_search_in_plain_loops(budget: int, weights: tuple[float, float]) -> None:
     asked = table()
