@@ -5,7 +5,8 @@ from torch import Tensor
 
 from ...benchmark import Game, at_elements, method
 from .._budget import demand
-from ._lazy import lazy_bill, lazy_order
+from ._lazy import lazy_order
+from ._rounds import lazy_bill
 from ._scores import Judge, Weights
 
 

@@ -1,4 +1,4 @@
-"""Lazy subset selection against plain loops, one set at a time, and against greedy."""
+"""Lazy subset selection against plain loops, one set at a time."""
 
 from dataclasses import dataclass
 from statistics import mean
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from heatproof.benchmark import Game, Refused, methods
 from heatproof.benchmark.checks._questions import Question, ask, seeded
 from heatproof.benchmark.harness import Asked, explain
-from heatproof.methods.subset._lazy import lazy_bill, lazy_order, rounds, steps
+from heatproof.methods.subset._lazy import lazy_order
+from heatproof.methods.subset._rounds import lazy_bill, rounds, steps
 from heatproof.methods.subset._scores import Judge, Weights
 
 PLENTY = 10**6
