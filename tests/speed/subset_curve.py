@@ -74,9 +74,12 @@ def draw_network(axes: Axes, network: str, found: Mapping[str, Measured]) -> Non
         axes.plot(ours, [mean[name] for name in OURS], "o-", color=colour, ms=4, label=f"lazy_subset, {curve}")
         axes.axhline(mean["random"], color=colour, lw=0.8, ls=":", label=f"random order, {curve}")
         for name, shape in zip(marks, "*D^ss", strict=True):
-            axes.plot(found[name].passes, mean[name], shape, color=colour, mfc="white", ms=8, ls="")
+            filled = colour if name == GREEDY else "white"
+            axes.plot(
+                found[name].passes, mean[name], shape, color=colour, mfc=filled, ms=8, zorder=2 + (name == GREEDY)
+            )
     for label, shape in zip(("greedy", "smdl", "lima", "kernel_shap"), "*D^s", strict=True):
-        axes.plot([], [], shape, color="grey", mfc="white", ms=8, label=label)
+        axes.plot([], [], shape, color="grey", mfc="grey" if label == "greedy" else "white", ms=8, label=label)
     axes.set(xscale="log", title=network, xlabel="passes per picture (single inputs)", ylim=(0, 1))
     axes.set_xticks([150, 300, 600, 1200, 2400, 4800], labels=["150", "300", "600", "1200", "2400", "4800"])
     axes.minorticks_off()
