@@ -26,7 +26,7 @@ from heatproof.benchmark import (
     per_unit,
 )
 from heatproof.benchmark.checks._questions import Question, ask, black_box, pictures
-from heatproof.benchmark.game import Game
+from heatproof.benchmark.game import Game, Memory
 from heatproof.benchmark.harness import Asked, explain, score
 from heatproof.benchmark.plan import impossible
 from heatproof.benchmark.question import tasks
@@ -224,15 +224,14 @@ def test_a_metric_told_regions_scores_as_if_they_were_the_units() -> None:
 
 
 def test_memory_keeps_games_of_other_units_apart() -> None:
-    asked, maps = question(), torch.rand(5, 256, generator=torch.Generator().manual_seed(4)).double()
-    from heatproof.benchmark.game import Memory
-
-    memory = Memory()
-    part = metrics["perturbation_curves"]
-    for settings in ({}, {"regions": "patches:16"}, {"regions": "patches:9"}, {"regions": "patches:4"}):
-        shared, _ = score(Asked(part, settings), asked.gate, asked.batch, maps, None, memory)
-        alone, _ = score(Asked(part, settings), asked.gate, asked.batch, maps, None)
-        assert shared["insertion"].equal(alone["insertion"])
+    """The same coalitions of sixteen patches and of sixteen rows are no one's but their own."""
+    asked, memory = question(), Memory()
+    kept = torch.eye(16, dtype=torch.bool).expand(5, -1, -1)
+    rows = torch.arange(16).repeat_interleave(16).expand(5, -1)
+    for units in (asked.batch.units, rows):
+        batch = replace(asked.batch, units=units)
+        shared = Game(asked.gate, batch, memory=memory).scores(kept)
+        assert shared.equal(Game(asked.gate, batch).scores(kept))
 
 
 def test_a_metric_judges_no_method_on_the_regions_of_another() -> None:
