@@ -62,9 +62,11 @@ class Standing:
         for track, board in self.boards.items():
             if method in board.rows.index:
                 row = board.rows.loc[method]
+                one = row["n_tasks"] == 1
+                bounds = "one task: no interval" if one else f"[{row['low']:.3f}, {row['high']:.3f}]"
                 return (
                     f"{method}: rank {row['rank']:.0f} [{row['rank_low']:.0f}-{row['rank_high']:.0f}] "
                     f"of {len(board.rows)} on the {track} track, "
-                    f"score {row['score']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+                    f"score {row['score']:.3f} {bounds}"
                 )
         return f"{method} is not ranked: it cannot run on every task of any track"

@@ -31,17 +31,16 @@ class Board:
 
     `rows`, best first, by method: score, low, high, rank, rank_low, rank_high, tier, portability, imputed, n_tasks.
     `better` (M x M) is True where the row is separated from, and above, the column. `critical` is the critical value of
-    all pairs together. `detectable` is the true difference that one planned comparison finds with 80 % power,
-    `separable` the one that this board separates with 80 % power (medians over pairs). `reliability` is the mean
-    Kendall tau-b between the boards of two random halves of the tasks: an understatement for the whole, which has twice
-    the tasks.
+    all pairs together. `minimum_detectable_difference` is the true difference that one planned comparison finds with
+    80 % power, the median over pairs: pairs that differ less from task to task are told apart at less. `reliability` is
+    the mean Kendall tau-b between the boards of two random halves of the tasks: an understatement for the whole, which
+    has twice the tasks.
     """
 
     rows: pd.DataFrame
     better: pd.DataFrame
     critical: float
-    detectable: float
-    separable: float
+    minimum_detectable_difference: float
     reliability: float
     left_out: pd.DataFrame
 
@@ -98,14 +97,12 @@ def make_board(table: Dense, *, level: float = 0.95, draws: int = 10_000, splits
         },
         index=names,
     )
-    t_pair, t_power = critical_values(families, level)
     error = float(np.median(pairs.errors)) if pairs.errors.size else math.nan
     return Board(
         rows=rows.iloc[order(mean)],
         better=pd.DataFrame(pairs.better, index=names, columns=names),
         critical=pairs.critical,
-        detectable=(t_pair + t_power) * error,
-        separable=(pairs.critical + t_power) * error,
+        minimum_detectable_difference=sum(critical_values(families, level)) * error,
         reliability=reliability(scores, families, splits=splits, seed=seed),
         left_out=table.left_out,
     )

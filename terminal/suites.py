@@ -17,7 +17,7 @@ from ..benchmark.suite import Suite
 from ..leaderboard.board import Standing
 from ..leaderboard.ranking import Board
 from ..leaderboard.report.tables import Findings
-from ..leaderboard.report.words import arrow, outcome, passes
+from ..leaderboard.report.words import arrow, number, outcome, passes
 from .screen import Data, records, table_of
 
 FEW = 2
@@ -72,8 +72,9 @@ def boards(standing: Standing) -> Iterator[RenderableType]:
         shown.add(tasks)
         yield _board(standing, track, board)
         yield Text(
-            f"differences below {board.separable:.2f} are not told apart here; "
-            f"two halves of the tasks agree to a Kendall tau of {board.reliability:.2f}\n",
+            f"minimum detectable difference {number(board.minimum_detectable_difference)} "
+            "(median over pairs, at 80 % power); "
+            f"Kendall's tau between two halves of the tasks {number(board.reliability)}\n",
             style="dim",
         )
     yield from _proxies(standing)

@@ -20,6 +20,7 @@ tasks = ["linear", "saturation", "suppressor"]
 methods = ["random", "oracle", "constant", "gradient", "leave_one_out"]
 metrics = ["perturbation_curves", "effect_cosine"]
 """
+BOARD = Path("runs/tiny/report/board.json")
 METHOD = '''
 """A user's file."""
 import torch
@@ -94,6 +95,21 @@ def test_only_the_new_method_is_run_and_its_rank_is_said(heatproof: Command) -> 
     assert said.status == 0, said.err
     assert re.search(r"mine: rank \d+ \[\d+-\d+\] of \d+ on the differentiable track", said.out)
     assert len(set(Path("runs/tiny/store").rglob("*.parquet")) - before) == 3 * (1 + 2)
+
+
+def test_what_the_tasks_can_detect_has_one_name(heatproof: Command) -> None:
+    """It is a median over pairs, so no single pair is said to be told apart or not."""
+    shown = heatproof("run", "tiny.toml").out
+    assert "minimum detectable difference" in shown
+    assert "told apart" not in shown
+    heatproof("report", "runs/tiny", "--format", "json")
+    assert json.loads(BOARD.read_text())["tracks"]["differentiable"]["minimum_detectable_difference"] > 0
+
+
+def test_one_task_has_a_place_without_an_interval(heatproof: Command) -> None:
+    Path("one.toml").write_text(SUITE.replace(', "saturation", "suppressor"', ""))
+    said = heatproof("run", "one.toml", "--method", write("return x * model.gradient(x, target)"))
+    assert re.search(r"mine: rank \d+ .* score -?\d\.\d+ one task: no interval", said.out), said.out
 
 
 @pytest.mark.parametrize("words", [("run", "quikc"), ("plan", "quikc")])

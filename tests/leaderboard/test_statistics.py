@@ -120,7 +120,7 @@ def test_one_task_has_no_interval_and_separates_nobody() -> None:
     assert board.rows["tier"].tolist() == ["A", "A"]
     assert board.critical == math.inf
     assert math.isnan(board.reliability)
-    assert math.isnan(board.detectable)
+    assert math.isnan(board.minimum_detectable_difference)
 
 
 def test_one_method_is_first() -> None:
@@ -128,7 +128,7 @@ def test_one_method_is_first() -> None:
     board = make_board(table(scores, balanced(8, 2)))
     assert board.rows[["rank", "rank_low", "rank_high", "tier"]].to_numpy().tolist() == [[1, 1, 1, "A"]]
     assert board.rows["score"].item() == pytest.approx(scores.mean())
-    assert math.isnan(board.detectable)
+    assert math.isnan(board.minimum_detectable_difference)
 
 
 def slow_max_t(scores: Floats, families: Sequence[str], level: float, signs: Floats) -> float:
@@ -266,12 +266,13 @@ def test_detectable_difference_is_the_power_of_the_t_test() -> None:
     scores = np.random.default_rng(15).normal(size=(12, 2))
     error = (scores[:, 0] - scores[:, 1]).std(ddof=1) / math.sqrt(12)
     board = make_board(table(scores, ["a"] * 12))
-    power = stats.nct.sf(stats.t.ppf(0.975, 11), 11, board.detectable / error)
+    power = stats.nct.sf(stats.t.ppf(0.975, 11), 11, board.minimum_detectable_difference / error)
     assert power == pytest.approx(0.8, abs=0.01)
-    assert board.separable == pytest.approx((board.critical + stats.t.ppf(0.8, 11)) * error)
     many = np.random.default_rng(16).normal(size=(100, 2))
     expected = 2.80 * (many[:, 0] - many[:, 1]).std(ddof=1) / 10
-    assert make_board(table(many, ["a"] * 100), draws=200).detectable == pytest.approx(expected, rel=0.02)
+    assert make_board(table(many, ["a"] * 100), draws=200).minimum_detectable_difference == pytest.approx(
+        expected, rel=0.02
+    )
 
 
 def test_reliability_over_every_split_is_the_mean_tau() -> None:
