@@ -3,12 +3,13 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,11 @@ from torch import Tensor
 from .data import Batch, Cost, Record
 
 META, SEAL = b"heatproof", b"sha256"
+KEY = re.compile(r"[0-9a-f]{32,64}")
+LEFTOVER = re.compile(r"\.[0-9A-Za-z@_.-]+\.(json|parquet)\.writing-(\d+)")
+"""The names of our temporary files, which tell the process that writes them."""
 ContentT = TypeVar("ContentT")
+Kind = Literal["record", "maps", "preview"]
 Preview = tuple[tuple[str, ...], Tensor, Tensor]
 """Ids, x, target."""
 WRITERS = 8
@@ -37,8 +42,9 @@ class Maps:
 class Store:
     """A folder of Parquet files named by the hash of what they depend on.
 
-    A file is written under a temporary name, synced and renamed, so it is there whole or not at all. One that cannot be
-    read is put aside as `.damaged`, and its cell counts as missing.
+    A file is written under a temporary name, synced and renamed, so it is there whole or not at all. Its seal covers
+    its kind, its key and all that it holds: one that cannot be read, or that stands in another's place, is put aside as
+    `.damaged`, and its cell counts as missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,6 +52,8 @@ class Store:
 
     def path(self, key: str) -> Path:
         """Return where a cell of this key is, or would be."""
+        if not KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is no key of a store: expected a hash in hexadecimal")
         return self.folder / key[:2] / f"{key}.parquet"
 
     def __contains__(self, key: str) -> bool:
@@ -60,11 +68,12 @@ class Store:
         """Write a record."""
         head = asdict(record)
         scores, ids = head.pop("scores"), head.pop("ids")
-        self._write(key, {"sample": pa.array(ids, pa.string()), **{n: _column(v) for n, v in scores.items()}}, head)
+        columns = {"sample": pa.array(ids, pa.string()), **{name: _column(values) for name, values in scores.items()}}
+        self._write("record", key, columns, head)
 
     def record(self, key: str) -> Record | None:
         """Read a record; None where there is none."""
-        return self._read(key, _record_of)
+        return self._read("record", key, _record_of)
 
     def records(self, keys: Iterable[str]) -> dict[str, Record | None]:
         """Read many records side by side."""
@@ -75,40 +84,39 @@ class Store:
     def put_maps(self, key: str, maps: Maps) -> None:
         """Write attributions."""
         columns = {"sample": pa.array(maps.ids, pa.string()), "attribution": _column(maps.values.float())}
-        self._write(key, columns, {"cost": asdict(maps.cost)})
+        self._write("maps", key, columns, {"cost": asdict(maps.cost)})
 
     def maps(self, key: str) -> Maps | None:
         """Read attributions; None where there are none."""
-        return self._read(key, _maps_of)
+        return self._read("maps", key, _maps_of)
 
     def put_preview(self, key: str, batch: Batch) -> None:
         """Write samples for a report to show."""
         columns = {"sample": pa.array(batch.ids, pa.string()), "x": _column(batch.x.flatten(1))}
         columns["target"] = _column(batch.target)
-        self._write(key, columns, {"shape": list(batch.x.shape)})
+        self._write("preview", key, columns, {"shape": list(batch.x.shape)})
 
     def preview(self, key: str) -> Preview | None:
         """Read the samples that are shown: ids, x and target; None where there are none."""
-        return self._read(key, _preview_of)
+        return self._read("preview", key, _preview_of)
 
-    def _write(self, key: str, columns: Mapping[str, pa.Array], head: Mapping[str, object]) -> None:
+    def _write(self, kind: Kind, key: str, columns: Mapping[str, pa.Array], head: Mapping[str, object]) -> None:
         table, text = pa.table(dict(columns)), json.dumps(head)
         sink = pa.BufferOutputStream()
-        meta = {META: text.encode(), SEAL: _seal(table, text).encode()}
+        meta = {META: text.encode(), SEAL: _seal(kind, key, table, text).encode()}
         pq.write_table(table.replace_schema_metadata(meta), sink, compression="zstd")
         write_atomic(self.path(key), sink.getvalue().to_pybytes())
 
-    def _read(self, key: str, decode: Callable[[pa.Table, Mapping[str, Any]], ContentT]) -> ContentT | None:
+    def _read(self, kind: Kind, key: str, decode: Callable[[pa.Table, Mapping[str, Any]], ContentT]) -> ContentT | None:
         """Read what a cell holds; None where there is none, or none that can be trusted."""
-        path = self.path(key)
-        if not path.is_file():
+        if not KEY.fullmatch(key) or not (path := self.path(key)).is_file():
             return None
         content = path.read_bytes()
         try:
             table = pq.read_table(pa.BufferReader(content))
             text = table.schema.metadata[META].decode()
-            if _seal(table, text) != table.schema.metadata[SEAL].decode():
-                raise ValueError("the content is not what was written")
+            if _seal(kind, key, table, text) != table.schema.metadata[SEAL].decode():
+                raise ValueError("the content is not what was written here")
             return decode(table, json.loads(text))
         except Exception:  # noqa: BLE001 - damage takes any form
             with suppress(OSError):
@@ -123,7 +131,7 @@ class Store:
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all, also after a kill or a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.writing-{os.getpid()}")
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -136,9 +144,9 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise
 
 
-def _seal(table: pa.Table, head: str) -> str:
-    """Return the hash of all that a table holds."""
-    seal = hashlib.sha256(head.encode())
+def _seal(kind: Kind, key: str, table: pa.Table, head: str) -> str:
+    """Return the hash of what a file is, whose it is, and all that it holds."""
+    seal = hashlib.sha256(f"{kind} {key} {head}".encode())
     for name in table.column_names:
         column = table[name].combine_chunks()
         flat = column.flatten() if pa.types.is_fixed_size_list(column.type) else column
@@ -185,10 +193,10 @@ def _tensor(column: pa.ChunkedArray, count: int) -> Tensor:
 
 
 def clean(folder: Path) -> None:
-    """Remove the temporary files that killed processes left; those of living ones stay."""
-    for leftover in folder.rglob(".*"):
-        process = leftover.suffix[1:]
-        if process.isdigit() and not _alive(int(process)):
+    """Remove the temporary files of a run directory and its store that killed processes left; no other file."""
+    for leftover in (*folder.glob(".*"), *folder.glob("store/??/.*")):
+        ours = LEFTOVER.fullmatch(leftover.name)
+        if ours and not _alive(int(ours[2])):
             with suppress(OSError):
                 leftover.unlink()
 

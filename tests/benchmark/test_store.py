@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -44,6 +45,23 @@ def same(left: Record | None, right: Record) -> bool:
     return all(bits) and all(getattr(left, word) == getattr(right, word) for word in words)
 
 
+KINDS = ("record", "maps", "preview")
+
+
+def samples() -> Batch:
+    x = torch.rand(2, 3, 4, 5)
+    return Batch(("a", "b"), x, torch.tensor([1, 0]), torch.zeros(2, 20).long(), torch.zeros_like(x))
+
+
+def put_all(store: Store, keys: dict[str, str], but: str = "") -> None:
+    """Write one file of each kind under the keys."""
+    contents = {"record": record(), "maps": MAPS, "preview": samples()}
+    for kind, key in keys.items():
+        if kind != but:
+            put = {"record": store.put_record, "maps": store.put_maps, "preview": store.put_preview}[kind]
+            put(key, contents[kind])
+
+
 def test_a_record_comes_back_to_the_bit(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.put_record(KEY, record())
@@ -75,13 +93,12 @@ def test_maps_come_back_to_the_bit(tmp_path: Path) -> None:
 
 
 def test_a_preview_comes_back(tmp_path: Path) -> None:
-    x = torch.rand(2, 3, 4, 5)
-    batch = Batch(("a", "b"), x, torch.tensor([1, 0]), torch.zeros(2, 20).long(), torch.zeros_like(x))
+    batch = samples()
     Store(tmp_path).put_preview(KEY, batch)
     back = Store(tmp_path).preview(KEY)
     assert back is not None
     assert back[0] == ("a", "b")
-    assert torch.equal(back[1], x)
+    assert torch.equal(back[1], batch.x)
     assert back[2].tolist() == [1, 0]
     assert Store(tmp_path).preview("cd" * 16) is None
 
@@ -102,10 +119,35 @@ def test_a_damaged_file_is_put_aside_and_counts_as_missing(tmp_path: Path, damag
     assert same(store.record(KEY), record())
 
 
-def test_a_file_of_another_kind_counts_as_missing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["record", "maps", "preview"])
+def test_a_file_of_another_kind_counts_as_missing(tmp_path: Path, kind: str) -> None:
+    """Also one that would fit: maps are read as scores of one column, and the samples of a preview as maps."""
     store = Store(tmp_path)
-    store.put_maps(KEY, MAPS)
-    assert store.record(KEY) is None
+    put_all(store, dict.fromkeys(KINDS, KEY), but=kind)
+    assert getattr(store, kind)(KEY) is None
+
+
+@pytest.mark.parametrize("kind", ["record", "maps", "preview"])
+def test_a_whole_file_in_another_s_place_counts_as_missing(tmp_path: Path, kind: str) -> None:
+    """Otherwise a method could be given the oracle's scores by renaming a file."""
+    store, other = Store(tmp_path), "cd" * 16
+    for key in (KEY, other):
+        put_all(store, {kind: key})
+    store.path(other).write_bytes(store.path(KEY).read_bytes())
+    assert getattr(store, kind)(other) is None
+    assert [path.stem for path in store.damaged()] == [other]
+    assert getattr(store, kind)(KEY) is not None
+
+
+@pytest.mark.parametrize("key", ["../../evil", "", "k", "AB" * 16, "/etc/passwd"])
+def test_a_key_is_a_hash_and_never_a_path(tmp_path: Path, key: str) -> None:
+    outside = tmp_path / "evil.parquet"
+    outside.write_bytes(b"somebody's")
+    store = Store(tmp_path / "run" / "store")
+    assert store.record(key) is None
+    with pytest.raises(ValueError, match="is no key of a store"):
+        store.put_record(key, record())
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [outside]
 
 
 @pytest.mark.slow
@@ -220,7 +262,7 @@ from pathlib import Path
 from heatproof.benchmark import Record
 from heatproof.benchmark.store import Store
 torch.set_num_threads(1)
-store, ids = Store(Path(sys.argv[1])), tuple(map(str, range(20000)))
+store, ids = Store(Path(sys.argv[1]) / "store"), tuple(map(str, range(20000)))
 for turn in range(1000000):
     for i in range(8):
         values = torch.full((20000,), float(turn), dtype=torch.float64)
@@ -241,9 +283,9 @@ def test_a_kill_at_any_moment_leaves_whole_files(tmp_path: Path) -> None:
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()
-        store = Store(tmp_path)
+        store = Store(tmp_path / "store")
         clean(tmp_path)
-        for path in tmp_path.glob("*/*.parquet"):
+        for path in store.folder.glob("*/*.parquet"):
             back = store.record(path.stem)
             assert back is not None
             assert (back.scores["score"] == float(back.reason)).all()
@@ -254,23 +296,53 @@ def test_a_kill_at_any_moment_leaves_whole_files(tmp_path: Path) -> None:
 
 
 def test_cleaning_removes_what_killed_writers_left_and_nothing_else(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    run, store = tmp_path, Store(tmp_path / "store")
     store.put_record(KEY, record())
     finished = subprocess.Popen([sys.executable, "-c", ""])
     finished.wait()
-    left = store.path(KEY).with_name(f".{KEY}.parquet.{finished.pid}")
-    left.write_bytes(b"half")
-    clean(tmp_path)
-    assert not left.exists()
+    left = [
+        run / f".run.json.writing-{finished.pid}",
+        store.path(KEY).with_name(f".{KEY}.parquet.writing-{finished.pid}"),
+    ]
+    somebody_s = [
+        run / f".notes.{finished.pid}",
+        run / ".notes.2024",
+        store.folder / f".{KEY}.parquet.{finished.pid}",
+        run / "mine" / f".a.parquet.writing-{finished.pid}",
+        store.path(KEY).with_name(".notes.2024"),
+        run / "report" / f".page.json.writing-{finished.pid}",
+    ]
+    for path in (*left, *somebody_s):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"half")
+    clean(run)
+    assert not [path for path in left if path.exists()]
+    assert [path for path in somebody_s if path.exists()] == somebody_s
     assert same(store.record(KEY), record())
+
+
+def test_what_a_killed_writer_leaves_is_what_cleaning_removes(tmp_path: Path) -> None:
+    """The two agree on the names of temporary files."""
+    code = """
+import os, signal, sys
+from pathlib import Path
+from heatproof.benchmark.store import write_atomic
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+write_atomic(Path(sys.argv[1]), b"content")
+"""
+    for name in ("run.json", f"store/ab/{KEY}.parquet"):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=False)
+    assert len([path for path in tmp_path.rglob(".*") if path.is_file()]) == 2
+    clean(tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_cleaning_spares_what_a_living_process_is_writing(tmp_path: Path) -> None:
     """Two runs may share a directory."""
-    store = Store(tmp_path)
+    store = Store(tmp_path / "store")
     store.put_record(KEY, record())
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        half = store.path(KEY).with_name(f".{KEY}.parquet.{other.pid}")
+        half = store.path(KEY).with_name(f".{KEY}.parquet.writing-{other.pid}")
         half.write_bytes(b"half")
         clean(tmp_path)
         spared = half.exists()
@@ -289,3 +361,22 @@ def test_a_pack_holds_what_can_be_averaged(tmp_path: Path) -> None:
     assert (back["k1"].ids, back["k1"].cost, back["k1"].seed) == (record().ids, record().cost, 1)
     assert (back["k2"].status, back["k2"].reason, back["k2"].trace) == ("failed", "ValueError: no", "")
     assert read_pack(tmp_path / "nothing.parquet") == {}
+
+
+@pytest.mark.parametrize("damage", ["swapped", "edited", "unsealed", "cut", "garbage"])
+def test_a_damaged_pack_is_refused_in_one_line(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "pack.parquet"
+    write_pack(path, {"k1": record(), "k2": record(reason="another")})
+    whole, table = path.read_bytes(), pq.read_table(path)
+    rows, meta = table.to_pylist(), table.schema.metadata
+    if damage == "swapped":
+        rows[0]["key"], rows[1]["key"] = "k2", "k1"
+    if damage == "edited":
+        rows[0]["values"][0][0] = 1.0
+    changed = pa.Table.from_pylist(rows, table.schema).replace_schema_metadata(None if damage == "unsealed" else meta)
+    pq.write_table(changed, path)
+    if damage in ("cut", "garbage"):
+        path.write_bytes({"cut": whole[:-100], "garbage": b"PAR1"}[damage])
+    with pytest.raises(ValueError, match=r"^pack\.parquet is damaged \(\w+\): install heatproof again, .*") as refusal:
+        read_pack(path)
+    assert "\n" not in str(refusal.value)
