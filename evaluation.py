@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .benchmark import Batch, Gate, Refused, Truth, column_units, element_count, grid_units, imputers, read_out
 from .benchmark import metrics as known_metrics
+from .benchmark.errors import words_of
 from .benchmark.game import Memory
 from .benchmark.harness import Asked, score
 from .benchmark.units import to_elements
@@ -134,7 +135,7 @@ def _scored(
     try:
         scores, _ = score(Asked(metric, metric.settings, seed), gate, batch, attribution, None, memory)
     except Exception as error:  # noqa: BLE001 - a cell is attempted here
-        reason = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
+        reason = words_of(error) if isinstance(error, Refused) else f"{type(error).__name__}: {words_of(error)}"
         return pd.DataFrame([{**place, "score": asked, "sample": "", "value": float("nan"), "reason": reason}])
     return pd.concat(
         pd.DataFrame({**place, "score": key, "sample": batch.ids, "value": values.double().numpy(), "reason": ""})

@@ -10,6 +10,8 @@ from torch import Tensor
 from .units import areas, element_count
 
 Status = Literal["ok", "skipped", "failed"]
+REASON, TRACE = 500, 20_000
+"""How many characters of a record's reason and of its traceback are kept."""
 TruthType = Literal["analytic", "interventional", "architectural", "data"]
 Redraw = Callable[[tuple[str, ...], Tensor], Tensor]
 """Sample ids and their `kept` elements (N, E) bool to inputs that were really made without what is hidden."""
@@ -87,6 +89,8 @@ class Batch:
                 raise ValueError(f"batch.{name} has {len(getattr(self, name))} samples, batch.ids has {count}")
         if self.truth is not None and len(self.truth.parts) != count:
             raise ValueError(f"batch.truth has {len(self.truth.parts)} samples, batch.ids has {count}")
+        if spoilt := [name for name in self.ids if name != name.encode("utf-8", "replace").decode()]:
+            raise ValueError(f"batch.ids has {spoilt[0]!a}, which is no valid Unicode: rename the sample")
         if len(set(self.ids)) != count:
             raise ValueError("batch.ids are not unique: results are joined by id, so give each sample its own")
         if count:
@@ -169,8 +173,18 @@ class Record:
     """The traceback of a failure."""
 
     def __post_init__(self) -> None:
-        """Refuse a record that does not say what it must."""
+        """Refuse a record that does not say what it must; whatever its texts hold, they can be written down."""
+        object.__setattr__(self, "reason", plain_text(" ".join(self.reason.split()), REASON))
+        object.__setattr__(self, "trace", plain_text(self.trace, TRACE))
         if self.status not in get_args(Status):
             raise ValueError(f"status {self.status!r} is not one of {', '.join(get_args(Status))}")
         if self.status != "ok" and not self.reason:
             raise ValueError(f"a {self.status} record of {self.method} on {self.task} needs a reason")
+
+
+def plain_text(text: str, most: int) -> str:
+    """Return a text that any file can hold: control characters and lone surrogates escaped, a long one cut in its middle."""
+    if len(text) > most:
+        text = f"{text[: most - 150]} … {len(text) - most} characters left out … {text[-100:]}"
+    shown = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+    return shown if len(shown) <= most else plain_text(shown, most)

@@ -25,7 +25,9 @@ class Entry:
     function: Callable[..., Any]
 
     def __post_init__(self) -> None:
-        """Refuse a function that does not say what it is."""
+        """Refuse a function that does not say what it is, or whose name cannot be written down."""
+        if not self.name.isprintable():
+            raise ValueError(f"the name {self.name!a} has characters that cannot be written down: choose another")
         if not self.summary:
             raise ValueError(f"{self.name} has no docstring: say in its first line what it is")
 

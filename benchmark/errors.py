@@ -5,6 +5,14 @@ class Refused(Exception):  # noqa: N818 - an honest no, not an error
     """An honest no: the part cannot answer here, and the message is the reason that the record shows."""
 
 
+def words_of(error: BaseException) -> str:
+    """Return what an error says; some say nothing, and some cannot."""
+    try:
+        return str.__str__(str(error))
+    except Exception:  # noqa: BLE001 - a stranger's code says the words
+        return "its message cannot be read"
+
+
 class UnknownName(KeyError):  # noqa: N818 - reads as a sentence at the call
     """A name that nothing is registered under; the message names the nearest ones."""
 

@@ -29,14 +29,24 @@ Work = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 
 @dataclass(slots=True)
 class Meter:
-    """The passes billed so far, in single inputs."""
+    """The passes counted so far, in single inputs; it counts up, and never down."""
 
     forward: int = 0
     backward: int = 0
 
+    def __setattr__(self, name: str, count: int) -> None:
+        if count < (so_far := getattr(self, name, 0)):
+            raise ValueError(f"{name} passes would fall from {so_far} to {count}: a meter only counts up")
+        object.__setattr__(self, name, count)
+
     def cost(self) -> Cost:
-        """Return the bill."""
+        """Return what they cost."""
         return Cost(self.forward, self.backward)
+
+    def _back_to(self, cost: Cost) -> None:
+        """Forget passes that ran out of memory, and are made again; for the gate alone."""
+        object.__setattr__(self, "forward", cost.forward)
+        object.__setattr__(self, "backward", cost.backward)
 
 
 class Gate:
@@ -221,13 +231,13 @@ class Gate:
             while start < len(x) or not done:
                 room = self.room(x)
                 stop = start + room
-                bill = self.meter.cost()
+                cost = self.meter.cost()
                 try:
                     done.append(work(self._moved(x[start:stop]), self._moved(beside[start:stop])))
                 except RuntimeError as error:
                     if not _out_of_memory(error) or room == 1:
                         raise
-                    self.meter.forward, self.meter.backward = bill.forward, bill.backward
+                    self.meter._back_to(cost)
                     self.batch_size = (room + 1) // 2
                     continue
                 start = stop

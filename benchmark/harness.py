@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from resource import RUSAGE_SELF, getrusage
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
 from .capabilities import BlackBox, View, WhiteBox, behind, includes
@@ -134,12 +135,25 @@ def _explain_some(method: Asked, gate: Gate, batch: Batch) -> Tensor:
         "rng": lambda: streams(batch.ids, method.seed, part.name, method.repeat),
         "truth": lambda: batch.truth,
     }
-    answer = method.call(offers)
-    if not isinstance(answer, Tensor):
-        raise TypeError(
-            f"{part.name} returned a {type(answer).__name__}; expected a tensor shaped like x or like units"
-        )
+    answer = plain_tensor(method.call(offers), part.name, "shaped like x or like units")
     return to_elements(answer.detach().to(batch.x.device), batch.x, batch.units).float().double()
+
+
+def plain_tensor(answer: object, part: str, expected: str) -> Tensor:
+    """Return a part's answer if it is a plain tensor of real numbers, of which nothing hides behind another class."""
+    if type(answer) not in (Tensor, nn.Parameter):
+        raise TypeError(f"{part} returned a {type(answer).__name__}; expected a tensor {expected}")
+    tensor = cast("Tensor", answer)
+    odd = {
+        "complex": tensor.is_complex(),
+        "quantized": tensor.is_quantized,
+        "meta": tensor.is_meta,
+        "nested": tensor.is_nested,
+        "sparse": tensor.layout is not torch.strided,
+    }
+    if kind := next((kind for kind, found in odd.items() if found), ""):
+        raise TypeError(f"{part} returned a {kind} tensor; expected plain real numbers {expected}")
+    return tensor
 
 
 def _explain_on(regions: Regions, method: Asked, gate: Gate, batch: Batch) -> Tensor:
@@ -225,9 +239,10 @@ def _score_some(
 
 
 def _per_sample(answer: object, part: str, name: str, count: int) -> Tensor:
-    if not isinstance(answer, Tensor) or answer.ndim not in (1, 2) or len(answer) != count:
+    whole = isinstance(answer, Tensor) and plain_tensor(answer, part, f"of shape ({count},)")
+    if not isinstance(whole, Tensor) or whole.ndim not in (1, 2) or len(whole) != count:
         raise TypeError(f"{part} must return one value per sample, shape ({count},); {name} is not")
-    values = answer.detach().cpu()
+    values = whole.detach().cpu()
     return values if values.is_floating_point() else values.double()
 
 

@@ -14,9 +14,9 @@ from types import FrameType
 
 import torch
 
-from .data import Batch, Record
+from .data import REASON, Batch, Record
 from .entries import import_file
-from .errors import Refused
+from .errors import Refused, words_of
 from .game import Memory
 from .harness import explain, score
 from .identity import digest
@@ -152,12 +152,12 @@ def _questions(job: Job, cell: Cell) -> Batch:
 def _failure(cell: Cell, error: BaseException, timeout: float) -> Record:
     """Return the record of a failure, or of an honest no."""
     if isinstance(error, Refused):
-        return Record(*cell.names, "skipped", str(error))
+        return Record(*cell.names, "skipped", words_of(error) or "it refused, and gave no reason")
     if isinstance(error, OutOfTime):
         return Record(*cell.names, "failed", f"took longer than the time limit of {timeout:g} s")
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}{where}"
+    reason = f"{type(error).__name__}: {words_of(error).partition(chr(10))[0]}"[: REASON - len(where)] + where
     return Record(*cell.names, "failed", reason, trace="".join(traceback.format_exception(error)))
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from heatproof.benchmark import Batch, Cost, Record, Truth
+from heatproof.benchmark.data import REASON, TRACE
 
 
 def batch(n: int = 3, **changes: object) -> Batch:
@@ -86,6 +87,37 @@ def test_a_record_refuses_a_status_that_is_none() -> None:
 def test_a_record_without_scores_says_why(status: str) -> None:
     with pytest.raises(ValueError, match=f"a {status} record of method on task needs a reason"):
         Record("task", "method", "metric", 0, status)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("two\nlines  of it", "two lines of it"),
+        ("a lone \ud800 surrogate", "a lone \\ud800 surrogate"),
+        ("a NUL \0 and an escape \x1b[2J", "a NUL \\x00 and an escape \\x1b[2J"),
+        ("naïve — 日本語", "naïve — 日本語"),
+        ("x" * REASON, "x" * REASON),
+        ("ab" * 5_000_000, f"{'ab' * 175} … 9999500 characters left out … {'ab' * 50}"),
+    ],
+)
+def test_whatever_a_reason_holds_it_can_be_written_down(said: str, kept: str) -> None:
+    reason = Record("task", "method", "metric", 0, "failed", said, trace=f"{said}\n").reason
+    assert reason == kept
+    assert len(reason.encode()) < 2 * REASON
+
+
+def test_a_traceback_keeps_its_lines_and_its_end() -> None:
+    long = "".join(f"line {i}\n" for i in range(1_000_000))
+    trace = Record("task", "method", "metric", 0, "failed", "long", trace=long).trace
+    assert trace.startswith("line 0\nline 1\n")
+    assert trace.endswith("line 999999\n")
+    assert len(trace) <= TRACE
+    assert len(Record("task", "method", "metric", 0, "failed", "odd", trace="\0\ud800" * TRACE).trace) <= TRACE
+
+
+def test_sample_ids_that_are_no_text_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"batch.ids has 'picture\\udcff', which is no valid Unicode"):
+        batch(ids=("picture\udcff", "b", "c"))
 
 
 def test_what_moves_is_frozen() -> None:

@@ -182,6 +182,16 @@ def test_the_gate_halves_on_out_of_memory_and_bills_only_what_was_computed(kind:
     assert gate.meter.cost() == Cost(2 * N, N)
 
 
+def test_a_meter_only_counts_up() -> None:
+    meter = Gate(Network(mlp())).meter
+    meter.forward += 3
+    with pytest.raises(ValueError, match="forward passes would fall from 3 to 0: a meter only counts up"):
+        meter.forward = 0
+    with pytest.raises(ValueError, match="backward passes would fall from 0 to -2"):
+        meter.backward -= 2
+    assert meter.cost() == Cost(3, 0)
+
+
 def test_an_input_that_does_not_fit_alone_is_an_error() -> None:
     x, target = samples()
     gate = Gate(Network(Small(0, SHORT["device"])))

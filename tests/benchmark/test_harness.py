@@ -110,6 +110,45 @@ def test_what_is_no_tensor_or_has_another_shape_is_refused() -> None:
         explain(Asked(Method(short), {}), linear(), batch())
 
 
+class Disguised(Tensor):
+    """A tensor of another class, which answers what it likes."""
+
+
+ODD: dict[str, Callable[[Tensor], Tensor]] = {
+    "Disguised": lambda x: x.as_subclass(Disguised),
+    "complex tensor": lambda x: torch.complex(x, x),
+    "sparse tensor": lambda x: x.to_sparse(),
+    "meta tensor": lambda x: x.to("meta"),
+    "quantized tensor": lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.quint8),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_is_no_plain_tensor_of_real_numbers_is_refused(kind: str) -> None:
+    def odd(x: Tensor) -> Tensor:
+        """An odd kind of map."""
+        return ODD[kind](x)
+
+    def odd_metric(attribution: Tensor) -> Tensor:
+        """An odd kind of score."""
+        return ODD[kind](attribution[:, 0].float())
+
+    with pytest.raises(TypeError, match=f"odd returned a {kind}; expected "):
+        explain(Asked(Method(odd), {}), linear(), batch())
+    with pytest.raises(TypeError, match=f"odd_metric returned a {kind}; expected "):
+        judged(odd_metric, torch.ones(N, D))
+
+
+@pytest.mark.parametrize("change", [torch.nn.Parameter, Tensor.int, Tensor.bool, Tensor.half])
+def test_numbers_of_any_type_are_a_map(change: Callable[[Tensor], Tensor]) -> None:
+    def plain(x: Tensor) -> Tensor:
+        """A map of real numbers."""
+        return change(x)
+
+    assert explain(Asked(Method(plain), {}), linear(), batch())[0].equal(change(batch().x).detach().double())
+
+
 def test_a_model_that_cannot_answer_is_a_refusal() -> None:
     gate = Gate(Network(predict=lambda x: x.softmax(1)))
     with pytest.raises(Refused, match="needs a Differentiable model, this one is only BlackBox"):

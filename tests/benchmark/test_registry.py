@@ -399,3 +399,14 @@ def test_the_decorators_give_the_function_back() -> None:
         return attribution.sum(1)
 
     assert metric(better="higher")(plain) is plain
+
+
+def test_a_name_that_cannot_be_written_down_is_refused() -> None:
+    def odd(x: Tensor) -> Tensor:
+        """A method."""
+        return x
+
+    for name in ("a\0b", "a\ud800b", "a\nb"):
+        odd.__name__ = name
+        with pytest.raises(ValueError, match="has characters that cannot be written down: choose another"):
+            Method(odd)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
-from heatproof.benchmark import Record, UnknownName, import_file, methods, metrics, tasks
+from heatproof.benchmark import Record, Refused, UnknownName, import_file, method, methods, metrics, tasks
 from heatproof.benchmark.harness import Asked
 from heatproof.benchmark.jobs import OutOfTime, limited
 from heatproof.benchmark.plan import Cell, estimate, plan
@@ -22,6 +23,13 @@ from heatproof.benchmark.suite import Suite
 
 PARTS = Path(__file__).with_name("tiny_parts.py")
 MASK, BOX, EFFECT = "tiny_mask@tiny_net", "tiny_mask@tiny_box", "tiny_effect@tiny_net"
+
+
+class Wordless(Exception):  # noqa: N818
+    """An error that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("nothing to say")
 
 
 @pytest.fixture(autouse=True)
@@ -227,6 +235,33 @@ def test_what_goes_wrong_in_a_part_is_its_record_and_harms_no_other(tmp_path: Pa
     alone = run(suite(methods=["tiny_gradient"], metrics=["tiny_mass"], tasks=[MASK]), tmp_path / "alone")
     assert timeless(records["tiny_gradient", "tiny_mass"]) == timeless(alone.records[0])
     assert results.scores[results.scores["status"] == "failed"]["value"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (Refused(""), "skipped", "it refused, and gave no reason"),
+        (Refused("\0\n"), "skipped", r"\x00"),
+        (Wordless(), "failed", "Wordless: its message cannot be read (test_run.py:"),
+        (ValueError("no \ud800\0 text"), "failed", r"ValueError: no \ud800\x00 text (test_run.py:"),
+        (ValueError("long " * 2_000_000), "failed", "ValueError: long long long"),
+        (RecursionError(), "failed", "RecursionError:  (test_run.py:"),
+    ],
+)
+def test_a_failure_that_is_hard_to_tell_is_a_record_all_the_same(
+    tmp_path: Path, error: Exception, status: str, reason: str
+) -> None:
+    @method()
+    def fails(x: Tensor) -> Tensor:
+        """Fails."""
+        raise error
+
+    chosen = suite(methods=["fails", "tiny_gradient"], tasks=[MASK], metrics=["tiny_mass"])
+    records = {r.method: r for r in run(chosen, tmp_path).records}
+    assert records["fails"].status == status
+    assert " ".join(records["fails"].reason.split()).startswith(" ".join(reason.split()))
+    assert len(records["fails"].reason) <= 500
+    assert records["tiny_gradient"].status == "ok"
 
 
 def test_an_endless_method_runs_into_the_time_limit(tmp_path: Path) -> None:
