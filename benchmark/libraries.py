@@ -1,6 +1,5 @@
 """Other people's libraries: imported here, and what they print, warn of and draw is kept from everybody else."""
 
-import importlib.util
 import io
 import random
 import warnings
@@ -8,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -18,16 +16,16 @@ SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-"""The operators that torchvision describes at import."""
+"""The operators that torchvision describes at import, whether or not they are there."""
+UNDECLARED = "operator torchvision::nms does not exist"
 
 
 def load(module: str) -> ModuleType:
     """Import a module of a library; where it is not installed, a ModuleNotFoundError says what to do."""
     library = module.partition(".")[0]
-    torchvision_operators()
     try:
         with quiet():
-            return import_module(module)
+            return imported(module)
     except ModuleNotFoundError as error:
         if error.name != library:
             raise
@@ -59,31 +57,26 @@ def seeded(seed: int) -> Iterator[None]:
         random.setstate(own_state)
 
 
-@cache
-def torchvision_operators() -> torch.library.Library | None:
-    """Make torchvision importable where its compiled extension cannot be loaded; None where it can.
+def imported(module: str) -> ModuleType:
+    """Import a module that imports torchvision, which may have been built for another torch.
 
-    `import torchvision` describes its operators to torch, which fails with "operator torchvision::nms does not exist"
-    when the extension that defines them was built for another torch (a CPU torch beside the CUDA wheel of torchvision,
-    which pip resolves to). Nothing here uses these operators: to declare them is enough, and lasts as long as what is
-    returned, which the cache keeps.
+    The compiled extension of the CUDA wheel, which pip resolves to, does not load beside a CPU torch: it defines no
+    operators, and `import torchvision` fails in describing them. Nothing here uses them, so it is enough to declare
+    them; but only after that very failure, when torchvision has given up: an operator declared twice ends the process.
     """
-    if extension_loads():
-        return None
+    try:
+        return import_module(module)
+    except RuntimeError as error:
+        if UNDECLARED not in str(error):
+            raise
+    declare_operators()
+    return import_module(module)
+
+
+@cache
+def declare_operators() -> torch.library.Library:
+    """Declare the operators of torchvision; they last as long as what is returned, which the cache keeps."""
     library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for schema in SCHEMAS:
         library.define(schema)  # type: ignore[no-untyped-call]
     return library
-
-
-def extension_loads() -> bool:
-    """Whether torchvision's compiled operators can be loaded into this torch."""
-    package = importlib.util.find_spec("torchvision")
-    if package is None or package.origin is None:
-        return False
-    try:
-        for path in Path(package.origin).parent.glob("_C.*"):
-            torch.ops.load_library(path)  # type: ignore[no-untyped-call]
-    except OSError:
-        return False
-    return hasattr(torch.ops.torchvision, "nms")

@@ -1,10 +1,10 @@
 """timm, which imports torchvision: whoever needs it imports it from here, for torchvision may have to be helped."""
 
-from ..benchmark.libraries import torchvision_operators
+from ..benchmark.libraries import imported
 
 __all__ = ["ConvStem", "HybridEmbed", "timm"]
 
-torchvision_operators()
+imported("torchvision")
 
 import timm  # noqa: E402 - only now
 from timm.layers.hybrid_embed import HybridEmbed  # noqa: E402
