@@ -14,12 +14,13 @@ from ..leaderboard._protocols import Choices
 from ..leaderboard.agreement import MEASURES
 from ..leaderboard.agreement import agreement as agree
 from ..leaderboard.board import Standing
+from ..leaderboard.missing_maps import cost_of, explain_again, missing_maps
 from ..leaderboard.panel import not_served, summary
 from ..leaderboard.panel import panel as rank_again
 from ..peers import Peer, conformance
 from ..peers import find as find_peers
 from . import studies
-from .screen import AsJson, Folder, progress, say, show
+from .screen import AsJson, Folder, progress, say, show, tell
 
 
 def compare(folder: Folder, a: str, b: str, as_json: AsJson = False) -> None:
@@ -36,7 +37,7 @@ def agreement(
     as_json: AsJson = False,
 ) -> None:
     """Show how far the maps of the methods agree with each other, and how far chance would."""
-    found = agree(Results.read(folder), task, measure, k=k)
+    found = agree(_with_maps(folder, task), task, measure, k=k)
     show(as_json, studies.agreement_data(found), studies.agreements(found))
 
 
@@ -52,14 +53,25 @@ def panel(
     """Rank the methods of a run again under other imputers, readouts, signs and steps: how far do rankings move?"""
     usual = Choices()
     choices = replace(usual, imputers=_words(imputers) or usual.imputers, readouts=_words(readouts) or usual.readouts)
+    results = _with_maps(folder, task)
     with progress("reading maps") as report:
-        found = rank_again(Results.read(folder), task, choices, samples=samples, progress=report)
+        found = rank_again(results, task, choices, samples=samples, progress=report)
     path = out or folder / "panel.csv"
     found.to_csv(path, index=False)
     tables = studies.panel(found, summary(found), not_served(found))
     show(as_json, studies.panel_data(found), tables)
     if not as_json:
         say(f"every ranking: {path}")
+
+
+def _with_maps(folder: Path, task: str | None) -> Results:
+    """Open a run, and make the maps that it lacks."""
+    results = Results.read(folder)
+    if missing := missing_maps(results, task):
+        tell(cost_of(missing))
+        with progress("explaining again") as report:
+            explain_again(results, missing, report)
+    return results
 
 
 def _words(given: str) -> tuple[str, ...]:
