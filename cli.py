@@ -138,8 +138,8 @@ def run(
     if not as_json:
         for name in _names(method or []):
             say(standing.place(name))
-        if results.absent:
-            say(f"without stored results, so not on the board: {', '.join(results.absent)} (run the whole suite once)")
+        if lacking := list(dict.fromkeys((*results.absent, *results.unfinished))):
+            say(f"results are missing, so not on the board: {', '.join(lacking)} (run the suite, or them by --method)")
         say(f"report: {page}")
     damaged = [path for path in results.store.damaged() if path not in before]
     _tell(tables.failures(results) + tables.repairs(damaged))

@@ -3,9 +3,9 @@
 import pickle
 import signal
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing import get_context
@@ -70,30 +70,47 @@ def limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def jobs_of(cells: Iterable[Cell], store: Store, batch_size: int, timeout: float) -> list[Job]:
-    """Group the cells that lack a record by explanation, in the suite's order, those on the same samples together."""
+def jobs_of(
+    cells: Iterable[Cell], store: Store, batch_size: int, timeout: float, shipped: Container[str] = ()
+) -> list[Job]:
+    """Group what lacks a record or maps by explanation, in the suite's order, those on the same samples together.
+
+    A `shipped` record, one that was not made here, never had maps.
+    """
     possible = {cell.key: cell for cell in cells if not cell.reason}
-    missing = [possible[key] for key, record in store.records(possible).items() if record is None]
+    records = store.records(possible)
+    made = [possible[key] for key, record in records.items() if key not in shipped and record and record.status == "ok"]
+    bare = {cell.key for cell in _bare(made, store)}
     groups: dict[str, dict[str, list[Cell]]] = {}
-    for cell in missing:
-        groups.setdefault(cell.task.sample_set, {}).setdefault(cell.explanation, []).append(cell)
+    for key, cell in possible.items():
+        if records[key] is None or key in bare:
+            groups.setdefault(cell.task.sample_set, {}).setdefault(cell.explanation, []).append(cell)
     together = (group for on_samples in groups.values() for group in on_samples.values())
     return [Job(tuple(group), store.folder, batch_size, timeout) for group in together]
+
+
+def _bare(cells: Sequence[Cell], store: Store) -> Iterator[Cell]:
+    """Yield those of cells with scores whose maps are lost or damaged, and one for each lost preview."""
+    whole = store.whole_maps(cell.explanation for cell in cells)
+    yield from (cell for cell in cells if cell.explanation not in whole)
+    shown = {preview_key(cell.task, cell.size): cell for cell in cells}
+    yield from (cell for key, cell in shown.items() if store.preview(key) is None)
 
 
 def do(job: Job) -> None:
     """Explain, score and store; what goes wrong in a part becomes its record, and nothing else is lost."""
     store = Store(job.folder)
     maps = store.maps(job.cells[0].explanation)
+    missing = [cell for cell in job.cells if cell.key not in store]
     if maps is None:
         outcome = _attempt(job)
         if isinstance(outcome, Record):
-            store.put_records({cell.key: _at(cell, outcome) for cell in job.cells})
+            store.put_records({cell.key: _at(cell, outcome) for cell in missing})
             return
         maps = outcome
         store.put_maps(job.cells[0].explanation, maps)
-        _keep_preview(job, store)
-    store.put_records({cell.key: _scored(job, cell, maps) for cell in job.cells})
+    _keep_preview(job, store)
+    store.put_records({cell.key: _scored(job, cell, maps) for cell in missing})
 
 
 def _at(cell: Cell, record: Record) -> Record:
@@ -142,7 +159,8 @@ def _keep_preview(job: Job, store: Store) -> None:
     cell = job.cells[0]
     key = preview_key(cell.task, cell.size)
     if key not in store:
-        store.put_preview(key, _questions(job, cell)[:PREVIEW])
+        with suppress(Exception):  # of samples that cannot be made, the cells say why
+            store.put_preview(key, _questions(job, cell)[:PREVIEW])
 
 
 def _questions(job: Job, cell: Cell) -> Batch:

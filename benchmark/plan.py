@@ -30,6 +30,8 @@ class Cell:
     method: Asked
     metric: Asked
     size: int
+    maker: str
+    """The hash of what the method is: its code, settings and chance."""
     explanation: str
     """The hash of what the attribution depends on."""
     key: str
@@ -45,8 +47,7 @@ class Cell:
 
 def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 0) -> tuple[Cell, ...]:
     """Turn a suite, and `extra` methods beside its own, into cells; unknown names and misspelt settings are errors."""
-    entered = [method for name in suite.methods for method in _swept(suite, methods[name])]
-    chosen = {method.name: method for method in (*entered, *extra)}
+    chosen = {method.name: method for method in (*entered(suite), *extra)}
     scorers = [metrics[name] for name in suite.metrics]
     questions = [tasks[name] for name in suite.tasks]
     known = {method.base for method in chosen.values()} | {metric.base for metric in scorers}
@@ -62,6 +63,18 @@ def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 0) -> tup
     )
 
 
+def entered(suite: Suite) -> list[Method]:
+    """Return the methods of a suite, those with a swept setting once for each value."""
+    return [method for name in suite.methods for method in _swept(suite, methods[name])]
+
+
+def asked_for(suite: Suite, cells: Iterable[Cell], extra: Sequence[Method] = ()) -> list[Cell]:
+    """Return the cells that a run computes: those of `extra` methods and of the controls, or of the whole suite."""
+    own = [method for method in entered(suite) if not extra or method.role == "control"]
+    chosen = {method.name for method in (*extra, *own)}
+    return [cell for cell in cells if cell.method.part.name in chosen]
+
+
 def _swept(suite: Suite, method: Method) -> list[Method]:
     """Return a method, or its variants where the suite sweeps a setting that it has."""
     for name, values in suite.sweep.items():
@@ -75,16 +88,19 @@ def _settings(suite: Suite, part: Part) -> Mapping[str, object]:
 
 
 def _cell(suite: Suite, task: Task, method: Asked, metric: Asked, batch_size: int) -> Cell:
-    explanation = digest(
-        task.version if "truth" in method.part.needs else task.sample_set,
-        (SPLIT, suite.samples, code_of(explain)),
-        _identity(method),
-    )
-    blind = TRUTH_WORDS.isdisjoint(metric.part.needs)
-    key = digest(explanation, None if blind else task.version, code_of(score), _identity(metric))
+    maker = digest(_identity(method))
+    keys = keys_of(task, suite.samples, maker, metric, sees_truth="truth" in method.part.needs)
     parts = [asked.part for asked in (method.prior, method) if asked]
     reason = impossible(task, parts, metric.part, batch_size)
-    return Cell(task, method, metric, suite.samples, explanation, key, reason)
+    return Cell(task, method, metric, suite.samples, maker, *keys, reason)
+
+
+def keys_of(task: Task, size: int, maker: str, metric: Asked, *, sees_truth: bool = False) -> tuple[str, str]:
+    """Return where an attribution and a record of it are kept, by the hash of the method that makes it."""
+    asked = task.version if sees_truth else task.sample_set
+    explanation = digest(asked, (SPLIT, size, code_of(explain)), maker)
+    blind = TRUTH_WORDS.isdisjoint(metric.part.needs)
+    return explanation, digest(explanation, None if blind else task.version, code_of(score), _identity(metric))
 
 
 def _identity(asked: Asked) -> tuple[object, ...]:

@@ -15,7 +15,21 @@ from torch import Tensor
 from .data import Record
 from .store import Maps, Store
 
+MANIFEST = "run.json"
+Manifest = dict[str, Any]
 PLACE = ["task", "method", "metric", "seed", "status", "reason"]
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Read the manifest of a run directory; None where there is none."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        content: Manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): remove it and run again, the results are kept") from error
+    return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +47,16 @@ class Results:
     """What a run directory holds."""
 
     folder: Path
-    manifest: dict[str, Any] = field(repr=False)
+    manifest: Manifest = field(repr=False)
     """The suite, the provenance, and a card for each task, method and metric, as `run.json` has them."""
 
     @classmethod
     def read(cls, folder: Path) -> "Results":
         """Open a run directory."""
-        path = folder / "run.json"
-        if not path.is_file():
-            raise ValueError(f"{folder} is not a run directory (it has no run.json): give the --out of a run")
-        return cls(folder, json.loads(path.read_text(encoding="utf-8")))
+        manifest = read_manifest(folder)
+        if manifest is None:
+            raise ValueError(f"{folder} is not a run directory (it has no {MANIFEST}): give the --out of a run")
+        return cls(folder, manifest)
 
     @cached_property
     def store(self) -> Store:
@@ -120,10 +134,27 @@ class Results:
     @cached_property
     def absent(self) -> tuple[str, ...]:
         """The methods of the suite that were neither run here nor are among the stored baselines."""
-        there = {(record.task, record.method, record.metric, record.seed) for record in self.records}
-        possible = [cell for cell in self.manifest["cells"] if not cell[6]]
-        ran = {cell[1] for cell in possible if tuple(cell[:4]) in there}
-        return tuple(name for name in self.manifest["methods"] if name in {cell[1] for cell in possible} - ran)
+        possible = {cell[1] for cell in self._possible}
+        ran = {cell[1] for cell in self._possible if tuple(cell[:4]) in self._places}
+        return tuple(name for name in self.manifest["methods"] if name in possible - ran)
+
+    @cached_property
+    def unfinished(self) -> tuple[str, ...]:
+        """The entrants that lack an outcome of a score that counts, as while another process is at them."""
+        metrics = {score: name for name, card in self.manifest["metrics"].items() for score in card["better"]}
+        counts = {(task, metrics.get(score)) for task, score in self.headline().items()}
+        headline = [cell for cell in self._possible if (cell[0], cell[2]) in counts]
+        lacking = {cell[1] for cell in headline if tuple(cell[:4]) not in self._places}
+        cards = self.manifest["methods"]
+        return tuple(name for name, card in cards.items() if card["role"] == "entrant" and name in lacking)
+
+    @property
+    def _possible(self) -> list[list[Any]]:
+        return [cell for cell in self.manifest["cells"] if not cell[6]]
+
+    @cached_property
+    def _places(self) -> set[tuple[str, str, str, int]]:
+        return {(record.task, record.method, record.metric, record.seed) for record in self.records}
 
     def curve(self, task: str, method: str, name: str) -> Tensor | None:
         """Return the curves (N, S) of a score that keeps them, for the first repeat; None where there are none."""

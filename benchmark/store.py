@@ -90,6 +90,13 @@ class Store:
         """Read attributions; None where there are none."""
         return self._read("maps", key, _maps_of)
 
+    def whole_maps(self, keys: Iterable[str]) -> set[str]:
+        """Return those of the keys whose attributions are there and undamaged."""
+        wanted = list(dict.fromkeys(keys))
+        with ThreadPoolExecutor(WRITERS) as pool:
+            whole = pool.map(lambda key: self._read("maps", key, lambda *_: True), wanted)
+            return {key for key, there in zip(wanted, whole, strict=True) if there}
+
     def put_preview(self, key: str, batch: Batch) -> None:
         """Write samples for a report to show."""
         columns = {"sample": pa.array(batch.ids, pa.string()), "x": _column(batch.x.flatten(1))}

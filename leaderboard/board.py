@@ -25,8 +25,10 @@ class Standing:
 
     @cached_property
     def scores(self) -> TaskScores:
-        """The control-normalised score of each method on each task."""
-        return task_scores(self.results.scores, self.results.headline(), canaries=self.results.methods("canary"))
+        """The control-normalised score of each method on each task; of entrants, those that are finished."""
+        rows = self.results.scores
+        rows = rows[~rows["method"].isin(self.results.unfinished)]
+        return task_scores(rows, self.results.headline(), canaries=self.results.methods("canary"))
 
     @property
     def unranked(self) -> str:
@@ -69,4 +71,6 @@ class Standing:
                     f"of {len(board.rows)} on the {track} track, "
                     f"score {row['score']:.3f} {bounds}"
                 )
+        if method in self.results.unfinished:
+            return f"{method} is not ranked: results of it are missing, run it again"
         return f"{method} is not ranked: it cannot run on every task of any track"

@@ -342,6 +342,52 @@ def test_damaged_maps_are_made_again(tmp_path: Path) -> None:
     }.items()
 
 
+@pytest.mark.parametrize("loss", ["removed", "damaged", "another's"])
+def test_lost_maps_and_previews_are_made_again_beside_whole_records(
+    tmp_path: Path, calls: Callable[[], Counter[str]], loss: str
+) -> None:
+    first = run(suite(), tmp_path / "run")
+    store = first.store
+    gone = next(cell for cell in plan(suite()) if cell.names == (MASK, "tiny_noise", "tiny_mass", 1)).explanation
+    other = next(cell.explanation for cell in plan(suite()) if cell.method.part.name == "tiny_gradient")
+    shown = [card["preview"] for card in first.manifest["tasks"].values()]
+    kept = {path: path.read_bytes() for path in store.folder.rglob("*.parquet") if path.stem not in (gone, *shown)}
+    before = store.maps(gone)
+    for key in (gone, *set(shown)):
+        store.path(key).unlink()
+        if loss != "removed":
+            store.path(key).write_bytes(b"broken" if loss == "damaged" else store.path(other).read_bytes())
+    calls()
+    again = run(suite(), tmp_path / "run")
+    made = calls()
+    assert (made["tiny_noise"], made["tiny_gradient"], made["tiny_mass"], made["tiny_extremes"]) == (1, 0, 0, 0)
+    after = store.maps(gone)
+    assert before is not None
+    assert after is not None
+    assert (after.ids, after.values.numpy().tobytes()) == (before.ids, before.values.numpy().tobytes())
+    assert again.preview(MASK) is not None
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert same(first, again)
+
+
+def test_a_lost_preview_alone_is_made_again(tmp_path: Path, calls: Callable[[], Counter[str]]) -> None:
+    first = run(suite(), tmp_path / "run")
+    first.store.path(first.manifest["tasks"][MASK]["preview"]).unlink()
+    calls()
+    again = run(suite(), tmp_path / "run")
+    assert not [name for name in calls() if name.startswith("tiny")]
+    assert again.preview(MASK) is not None
+
+
+def test_baselines_have_no_maps_and_none_are_made_of_them(tmp_path: Path, calls: Callable[[], Counter[str]]) -> None:
+    base = run(suite(), tmp_path / "base").store
+    baselines = {cell.key: record for cell in plan(suite()) if (record := base.record(cell.key)) is not None}
+    calls()
+    for _ in range(2):
+        run(suite(), tmp_path / "new", [methods["tiny_gradient"]], baselines=baselines)
+        assert not calls()
+
+
 @pytest.mark.slow
 def test_a_run_that_is_cut_short_is_finished_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(suite(), tmp_path / "whole")

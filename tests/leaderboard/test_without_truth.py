@@ -116,7 +116,7 @@ def test_a_suite_without_a_truth_runs_and_ranks_nothing(heatproof: Command) -> N
     said = heatproof("run", suite("unanswered", "unasked"))
     assert (said.status, said.err.strip()) == (0, "")
     assert f"no ranking: {NONE}" in said.out
-    assert "without stored results" not in said.out
+    assert "results are missing" not in said.out
     results = Results.read(Path("runs/mixed"))
     assert results.missing == 0
     assert results.headline() == {}

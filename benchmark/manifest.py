@@ -1,0 +1,152 @@
+"""The manifest of a run directory, `run.json`: what a reader needs beside the records."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from .errors import UnknownName
+from .harness import Asked
+from .identity import digest
+from .jobs import preview_key
+from .plan import Cell, keys_of
+from .provenance import provenance
+from .registry import TRUTH_WORDS, Method, Metric, Part, methods
+from .results import MANIFEST, Manifest, read_manifest
+from .store import write_atomic
+from .suite import Suite
+
+LISTS = ("tasks", "methods", "metrics")
+"""What a suite may grow by and still be the same."""
+
+
+def earlier(folder: Path, suite: Suite) -> list[Method]:
+    """Return the methods that were run in a directory and are known here; one of another suite is refused."""
+    before = read_manifest(folder)
+    if before is None:
+        return []
+    _refuse_another(folder, before["suite"], suite)
+    found = []
+    for name in before["methods"]:
+        with suppress(UnknownName, ValueError):
+            found.append(methods[name])
+    return found
+
+
+def keep(folder: Path, suite: Suite, cells: Sequence[Cell]) -> None:
+    """Write down what is run in a directory beside what was run there before, by this process or by another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        before = read_manifest(folder)
+        content = _manifest(suite, cells)
+        if before is not None:
+            _refuse_another(folder, before["suite"], suite)
+            _add_earlier(content, before, cells)
+        write_atomic(folder / MANIFEST, json.dumps(content, indent=1, default=str).encode())
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let other processes that write the manifest of this directory wait, where the file system can lock."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _refuse_another(folder: Path, before: Mapping[str, Any], suite: Suite) -> None:
+    """Refuse a directory that holds scores of another suite; one that has only grown is the same."""
+    now, title = suite.model_dump(mode="json"), f"{before['name']}@{before['version']}"
+    if title != suite.title:
+        raise ValueError(f"{folder} is a run of {title}, not of {suite.title}: give another --out")
+    settled = [name for name in now if name not in ("summary", *LISTS) and name in before]
+    changed = [name for name in settled if digest(before[name]) != digest(now[name])]
+    changed += [name for name in LISTS if not set(before[name]) <= set(now[name])]
+    if changed:
+        raise ValueError(f"{folder} is a run of {title} with other {', '.join(changed)}: give another --out")
+
+
+def _add_earlier(content: Manifest, before: Manifest, cells: Sequence[Cell]) -> None:
+    """Add the methods that were run before and are not planned now, under the keys that their results have today.
+
+    A result that rests on a task, a metric or a kernel that has changed since has another key, and so counts as
+    missing.
+    """
+    pairs = {(cell.task.name, cell.metric.part.name): cell for cell in cells}
+    reasons = {tuple(cell[:4]): cell[6] for cell in before["cells"]}
+    for name, card in before["methods"].items():
+        if name in content["methods"] or "makers" not in card:
+            continue
+        content["methods"][name] = {"provenance": before["provenance"], **card}
+        for (task, metric), cell in pairs.items():
+            for repeat, maker in enumerate(card["makers"]):
+                explanation, key = keys_of(cell.task, cell.size, maker, cell.metric)
+                place = (task, name, metric, repeat)
+                content["cells"].append([*place, key, explanation, reasons.get(place, "")])
+
+
+def _manifest(suite: Suite, cells: Sequence[Cell]) -> Manifest:
+    makers: dict[str, list[str]] = {}
+    for cell in cells:
+        known = makers.setdefault(cell.method.part.name, [])
+        known += [cell.maker] if cell.maker not in known else []
+    return {
+        "suite": suite.model_dump(mode="json"),
+        "provenance": provenance(),
+        "tasks": {c.task.name: _task_card(c) for c in cells},
+        "methods": {c.method.part.name: _method_card(c.method, makers[c.method.part.name]) for c in cells},
+        "metrics": {c.metric.part.name: _metric_card(c.metric) for c in cells},
+        "cells": [[*c.names, c.key, c.explanation, c.reason] for c in cells],
+    }
+
+
+def _task_card(cell: Cell) -> dict[str, object]:
+    task = cell.task
+    return {
+        "summary": task.summary,
+        "family": task.family,
+        "truth_type": task.truth_type,
+        "headline": task.headline,
+        "model": task.model.name,
+        "model_summary": task.model.summary,
+        "readout": task.readout,
+        "imputer": task.imputer,
+        "samples": cell.size,
+        "version": task.version,
+        "capability": task.capability,
+        "model_card": dict(task.model.card),
+        "preview": preview_key(task, cell.size),
+    }
+
+
+def _part_card(part: Part) -> dict[str, object]:
+    return {
+        "summary": part.summary,
+        "paper": part.paper,
+        "needs": part.capability.__name__ if part.capability else "",
+        "stochastic": part.stochastic,
+    }
+
+
+def _method_card(method: Asked, makers: Sequence[str]) -> dict[str, object]:
+    part = method.part
+    if not isinstance(part, Method):
+        raise TypeError(f"{part.name} is not a method")
+    words = {"settings": dict(method.settings), "signed": part.signed, "role": part.role, "makers": makers}
+    return {**_part_card(part), **words}
+
+
+def _metric_card(metric: Asked) -> dict[str, object]:
+    part = metric.part
+    if not isinstance(part, Metric):
+        raise TypeError(f"{part.name} is not a metric")
+    better = dict(part.directions)
+    truth = sorted(TRUTH_WORDS.intersection(part.needs))
+    settings = dict(metric.settings)
+    return {**_part_card(part), "settings": settings, "better": better, "reads": part.reads, "truth": truth}
