@@ -148,5 +148,5 @@ def _metric_card(metric: Asked) -> dict[str, object]:
         raise TypeError(f"{part.name} is not a metric")
     better = dict(part.directions)
     truth = sorted(TRUTH_WORDS.intersection(part.needs))
-    settings = dict(metric.settings)
-    return {**_part_card(part), "settings": settings, "better": better, "reads": part.reads, "truth": truth}
+    settings, reads = dict(metric.settings), part.reads if isinstance(part.reads, str) else dict(part.reads)
+    return {**_part_card(part), "settings": settings, "better": better, "reads": reads, "truth": truth}

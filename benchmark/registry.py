@@ -13,6 +13,7 @@ from .entries import PACKAGE, Entry, Registry, registries
 
 Role = Literal["entrant", "control", "canary"]
 Better = Literal["higher", "lower"]
+Reads = Literal["signed", "positive", "magnitude"]
 Passes = Callable[..., tuple[int, int]]
 """Named settings, and `units` for their number, to single inputs (forward, backward) per sample."""
 
@@ -203,18 +204,23 @@ class Metric(Part):
     """An evaluation metric: values per sample, or several named scores from the same passes."""
 
     better: Better | Mapping[str, Better] = "higher"
-    reads: Literal["signed", "positive", "magnitude"] = "signed"
-    """What it reads of an attribution."""
+    reads: Reads | Mapping[str, Reads] = "signed"
+    """What it reads of an attribution; or what those of its scores do that do not read it signed."""
     scale_free: bool = True
     """Whether its score stays when the attribution is multiplied by a positive number."""
     imputer: str = ""
     """What stands in for what it hides, unless it is told otherwise; empty: the task's own."""
+    descriptive: tuple[str, ...] = ()
+    """Its scores that describe a map, and need not order the truth, noise and the truth's opposite by themselves."""
     words = METRIC_WORDS
 
     def __post_init__(self) -> None:
-        """Read the annotation of the model at once."""
+        """Read the annotation of the model at once; refuse what is said of a score that there is not."""
         super().__post_init__()
         _ = self.capability
+        said = [*self.descriptive, *(() if isinstance(self.reads, str) else self.reads)]
+        for name in (each for each in said if each not in self.directions):
+            raise ValueError(f"{self.name} has no score {name!r}: its scores are {', '.join(self.directions)}")
 
     @property
     def common(self) -> Mapping[str, object]:
@@ -225,6 +231,10 @@ class Metric(Part):
     def directions(self) -> Mapping[str, Better]:
         """The direction of each named score."""
         return {self.name: self.better} if isinstance(self.better, str) else self.better
+
+    def reads_of(self, score: str) -> Reads:
+        """Return what one of its scores reads of an attribution."""
+        return self.reads if isinstance(self.reads, str) else self.reads.get(score, "signed")
 
 
 @dataclass(frozen=True)
@@ -280,18 +290,20 @@ def metric(
     *,
     better: Better | Mapping[str, Better],
     paper: str = "",
-    reads: Literal["signed", "positive", "magnitude"] = "signed",
+    reads: Reads | Mapping[str, Reads] = "signed",
     scale_free: bool = True,
     imputer: str = "",
+    descriptive: tuple[str, ...] = (),
     passes: Passes | None = None,
 ) -> Callable[[FunctionT], FunctionT]:
     """Register a metric under its function's name; `better` is a direction, or one for each of its named scores.
 
-    One that hides something with an `imputer` of its own names it.
+    One that hides something with an `imputer` of its own names it, and its `descriptive` scores, which do not tell the
+    truth from its opposite by themselves.
     """
 
     def register(function: FunctionT) -> FunctionT:
-        metrics.add(Metric(function, paper, passes, (), better, reads, scale_free, imputer))
+        metrics.add(Metric(function, paper, passes, (), better, reads, scale_free, imputer, descriptive))
         return function
 
     return register

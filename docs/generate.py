@@ -52,8 +52,19 @@ def _method(part: Method) -> str:
 
 
 def _metric(part: Metric) -> str:
-    arrows = ", ".join(f"{name} {'↑' if better == 'higher' else '↓'}" for name, better in part.directions.items())
-    return _row(f"`{part.name}`", part.summary, arrows, part.reads, str(PROOFS[part.name]), part.paper)
+    arrows = ", ".join(f"{name} {_arrow(part, name)}" for name in part.directions)
+    return _row(f"`{part.name}`", part.summary, arrows, _reads(part), str(PROOFS[part.name]), part.paper)
+
+
+def _reads(part: Metric) -> str:
+    if isinstance(part.reads, str):
+        return part.reads
+    return ", ".join(["signed", *(f"{name} {what}" for name, what in part.reads.items())])
+
+
+def _arrow(part: Metric, score: str) -> str:
+    arrow = "↑" if part.directions[score] == "higher" else "↓"
+    return f"{arrow} (descriptive)" if score in part.descriptive else arrow
 
 
 def _named(part: Imputer | Divider) -> str:

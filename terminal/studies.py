@@ -149,7 +149,7 @@ def checks(found: Mapping[str, Sequence[Check]]) -> Iterator[RenderableType]:
     for name, results in found.items():
         for check in results:
             if not check.passed and not check.skipped:
-                yield Text(f"{name}: {check.name}: {check.reason}", style="red")
+                yield Text(f"{name}: {check.name}: {check.said}", style="red")
 
 
 def check_data(found: Mapping[str, Sequence[Check]]) -> Data:

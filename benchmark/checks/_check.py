@@ -7,7 +7,11 @@ from ..errors import Refused
 
 
 class Broken(Exception):  # noqa: N818 - reads as a sentence where it is raised
-    """The contract is broken, and the message says how."""
+    """The contract is broken: what was seen, and what mends it."""
+
+    def __init__(self, complaint: str, advice: str = "") -> None:
+        super().__init__(complaint)
+        self.advice = advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,29 +25,38 @@ class Check:
     """What is wrong, why it was skipped, or what there is to know."""
     skipped: bool = False
     """Whether the part has nothing to show here, for the reason given."""
+    advice: str = ""
+    """What its author can do about it."""
+    habit: bool = False
+    """Whether it asks about conventions of ours (ties, undefined scores, random states, …), not about numbers."""
+
+    @property
+    def said(self) -> str:
+        """The reason with the advice."""
+        return f"{self.reason}: {self.advice}" if self.advice else self.reason
 
 
 NamedCheck = tuple[str, Callable[[], Check]]
 """A check that has not been run yet, by its name: `pytest.mark.parametrize` takes a list of them."""
 
 
-def named(name: str, question: Callable[[], str]) -> NamedCheck:
+def named(name: str, question: Callable[[], str], habit: bool = False) -> NamedCheck:
     """Name a question, which returns what there is to know, and raises Broken or Refused."""
 
     def outcome() -> Check:
         try:
-            return Check(name, True, question())
+            return Check(name, True, question(), habit=habit)
         except Refused as no:
-            return Check(name, True, str(no), skipped=True)
+            return Check(name, True, str(no), skipped=True, habit=habit)
         except Broken as broken:
-            return Check(name, False, str(broken))
+            return Check(name, False, str(broken), advice=broken.advice, habit=habit)
         except Exception as error:  # noqa: BLE001 - whatever a part raises is an outcome
-            return Check(name, False, f"{type(error).__name__}: {error}")
+            return Check(name, False, f"{type(error).__name__}: {error}", habit=habit)
 
     return name, outcome
 
 
-def demand(fulfilled: bool, complaint: str) -> None:
-    """Break the contract, with a complaint, where a demand is not fulfilled."""
+def demand(fulfilled: bool, complaint: str, advice: str = "") -> None:
+    """Break the contract, with what was seen and what mends it, where a demand is not fulfilled."""
     if not fulfilled:
-        raise Broken(complaint)
+        raise Broken(complaint, advice)

@@ -94,7 +94,7 @@ def untouched(question: Question, *looks: Callable[[Question], State]) -> Iterat
         after = [look(question) for look in looks]
     for old, new in zip(before, after, strict=True):
         changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        demand(not changed, f"{', '.join(changed[:3])} changed: leave everything as it was")
+        demand(not changed, f"{', '.join(changed[:3])} changed", "leave everything as it was")
 
 
 @contextmanager

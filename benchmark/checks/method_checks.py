@@ -124,7 +124,7 @@ def repeatable(subject: Subject) -> str:
     with _state.other_luck(2):
         again = subject.ask(subject.question)
     repeats = once.equal(again) and once.equal(subject.maps)
-    demand(repeats, "the maps differ from one time to the next: name a parameter `rng` and draw from it alone")
+    demand(repeats, "the maps differ from one time to the next", "name a parameter `rng` and draw from it alone")
     return ""
 
 

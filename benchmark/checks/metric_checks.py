@@ -1,30 +1,25 @@
 """The contract of a metric, as named checks."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..capabilities import require
-from ..data import Cost
 from ..errors import Refused
-from ..harness import Asked, explain, score
-from ..registry import TRUTH_WORDS, Method, Metric, metrics
+from ..harness import Asked, explain
+from ..registry import TRUTH_WORDS, Metric, metrics
 from ..units import element_count, unit_count
-from . import _state
+from . import _untouched
 from ._check import Check, NamedCheck, demand, named
 from ._linear import BLENDED, METRIC_QUESTIONS, NOISY, TRUTHFUL, TURNED
-from ._questions import Make, Question
-from ._untouched import inputs, network, random_state
-from .oracles import agrees, holder, oracles_of
+from ._questions import Question
+from ._subject import CLOSE, Scores, Subject, close
+from ._untouched import inputs, network
+from .oracles import holder, proofs
 
-Scores = Mapping[str, Tensor]
-CLOSE = 1e-5
-"""How far a score may move by rounding."""
 SCALES = (2.0**-40, 2.0**-20, 2.0**20, 2.0**40)
 """From 1e-12 to 1e12, powers of two: no relevance is rounded."""
 CERTAIN = 5.0
@@ -43,15 +38,25 @@ def check_metric(function: Callable[..., Any] | Metric | str, like: str = "", **
 def metric_checks(function: Callable[..., Any] | Metric | str, like: str = "", **settings: object) -> list[NamedCheck]:
     """Return contract and oracles as checks that have not been run yet, the contract on each model that fits."""
     metric = as_metric(function, like)
+    return [*contract(metric, **settings), *proofs(metric, like)]
+
+
+def contract(metric: Metric, **settings: object) -> list[NamedCheck]:
+    """Return the contract as checks that have not been run yet, on each model that fits."""
     chosen = metric.with_defaults(settings)
     subjects = {name: Subject(metric, chosen, make, TURNED[name]) for name, make in METRIC_QUESTIONS.items()}
-    contract = [
-        named(f"{name}[{where}]", partial(check, subject))
+    return [
+        named(f"{name}[{where}]", partial(_put, check, subject), name in HABITS)
         for where, subject in subjects.items()
         for name, check in CHECKS.items()
     ]
-    proven = holder(like).name if like else metric.name
-    return contract + [named(known.name, partial(agrees, metric, known, like)) for known in oracles_of(proven, like)]
+
+
+def _put(check: Callable[[Subject], str], subject: Subject) -> str:
+    """Put a check to a metric that gives scores: where it gives none, that is one breach, not many."""
+    if check is not scores and not named("scores", partial(scores, subject))[1]().passed:
+        raise Refused("it gives no scores here")
+    return check(subject)
 
 
 def as_metric(function: Callable[..., Any] | Metric | str, like: str = "") -> Metric:
@@ -66,79 +71,14 @@ def as_metric(function: Callable[..., Any] | Metric | str, like: str = "") -> Me
     if not like:
         return Metric(function)
     model = holder(like)
-    return Metric(function, better=model.directions[like], reads=model.reads, scale_free=model.scale_free)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A metric on one linear model."""
-
-    metric: Metric
-    settings: Mapping[str, object]
-    make: Make
-    turned: tuple[Make, Make]
-    """The same question twice, the second time turned round."""
-
-    @cached_property
-    def question(self) -> Question:
-        """The samples, the model and the truth."""
-        return self.make()
-
-    def judge(self, question: Question, maps: Tensor, method: Asked) -> tuple[Scores, Cost]:
-        """Return the scores of maps, and what they cost; the method is there to explain again."""
-        if self.metric.capability is not None:
-            require(question.gate.capability, self.metric.capability)
-        return score(Asked(self.metric, self.settings), question.gate, question.batch, maps, method)
-
-    def work(self, question: Question) -> object:
-        """Do what the shared checks watch."""
-        return self.scores(question)
-
-    def scores(self, question: Question, method: Method = BLENDED, **settings: object) -> Scores:
-        """Return the scores of a method's maps."""
-        asked = Asked(method, settings)
-        return self.judge(question, explain(asked, question.gate, question.batch)[0], asked)[0]
-
-    def scores_of(self, question: Question, maps: Tensor) -> Scores:
-        """Return the scores of given maps."""
-        return self.judge(question, maps, Asked(BLENDED, {}))[0]
-
-    @cached_property
-    def first(self) -> Scores:
-        """The scores of ordinary maps, in the ordinary way."""
-        return self.scores(self.question)
-
-    @property
-    def ordinary(self) -> Tensor:
-        """The ordinary maps."""
-        return explain(Asked(BLENDED, {}), self.question.gate, self.question.batch)[0]
-
-    @cached_property
-    def differing(self) -> list[str]:
-        """The scores that differ from one time to the next, for the same maps."""
-        with _state.other_luck(1):
-            again = self.scores(self.question)
-        return [name for name, values in again.items() if not values.nan_to_num(7.5).equal(self.known(name))]
-
-    def known(self, name: str) -> Tensor:
-        """Return an ordinary score to compare to the bit."""
-        return self.first[name].nan_to_num(7.5)
-
-    def demand_repeatable(self) -> None:
-        """Refuse to compare what does not even repeat: that is one breach, not many."""
-        if self.differing:
-            raise Refused("its scores do not repeat, so that others cannot be compared with them")
-
-    def same(self, scores: Scores, index: list[int], what: str) -> None:
-        """Demand that the scores of some samples are, but for rounding, what they are in the ordinary way."""
-        self.demand_repeatable()
-        for name, values in scores.items():
-            demand(close(values, self.first[name][index]), f"{name} changes with {what}")
-
-
-def close(left: Tensor, right: Tensor) -> bool:
-    """Return whether scores agree but for rounding; NaN agrees with NaN."""
-    return torch.allclose(left.double(), right.double(), rtol=CLOSE, atol=1e-9, equal_nan=True)
+    own = (name,) if like in model.descriptive else ()
+    return Metric(
+        function,
+        better=model.directions[like],
+        reads=model.reads_of(like),
+        scale_free=model.scale_free,
+        descriptive=own,
+    )
 
 
 def scores(subject: Subject) -> str:
@@ -150,14 +90,22 @@ def scores(subject: Subject) -> str:
 
 
 def repeatable(subject: Subject) -> str:
-    """The same map has the same score, to the bit, whatever the global random state."""
-    names = ", ".join(subject.differing)
-    demand(not names, f"{names} differs from one time to the next: name a parameter `rng` and draw from it alone")
+    """The same map has the same score, to the bit, where the global random states are the same."""
+    names = ", ".join(subject.restless)
+    demand(not names, f"{names} differs from one call to the next", "name a parameter `rng` and draw from it alone")
     return ""
+
+
+def random_state(subject: Subject) -> str:
+    """The global random states of torch, numpy and random change no score, and are as they were."""
+    names = ", ".join(subject.drawn)
+    demand(not names, f"{names} is drawn from the global random state", "name a parameter `rng` and draw from it alone")
+    return _untouched.random_state(subject)
 
 
 def alone(subject: Subject) -> str:
     """A sample alone has the score that it has in a batch."""
+    subject.demand_undrawn()
     for i in range(4):
         subject.same(subject.scores(subject.question.picked([i])), [i], "the samples beside it")
     return ""
@@ -165,6 +113,7 @@ def alone(subject: Subject) -> str:
 
 def batch_sizes(subject: Subject) -> str:
     """The batch size of the gate changes nothing."""
+    subject.demand_undrawn()
     everything = list(range(len(subject.question.batch)))
     for size in (1, 4, 100):
         subject.same(subject.scores(subject.question.sized(size)), everything, f"a batch size of {size} at the gate")
@@ -173,6 +122,7 @@ def batch_sizes(subject: Subject) -> str:
 
 def order(subject: Subject) -> str:
     """The order of the samples changes nothing."""
+    subject.demand_undrawn()
     index = list(range(len(subject.question.batch)))[::-1]
     subject.same(subject.scores(subject.question.picked(index)), index, "the order of the samples")
     return ""
@@ -197,34 +147,47 @@ def device(subject: Subject) -> str:
 
 
 def truth_first(subject: Subject) -> str:
-    """The truth scores better than noise, and noise better than the truth's opposite, on average over the samples.
+    """Each score puts the truth before noise, and noise before the truth's opposite, on average over the samples.
 
-    A score on which truth and opposite agree reads the form of a map alone; there must be another.
+    What is declared descriptive is not asked, nor what has no value here for any of the three.
     """
-    metric, question = subject.metric, subject.question
+    metric = subject.metric
+    judges = [name for name in metric.directions if name not in metric.descriptive]
+    _demand_judges(metric, judges)
+    truth, noise = (subject.scores(subject.question, method) for method in (TRUTHFUL, NOISY))
+    opposites = {
+        reads: subject.scores(subject.question, TRUTHFUL, reads=reads) for reads in set(map(metric.reads_of, judges))
+    }
+    asked = []
+    for name in judges:
+        means = [float(each[name].nanmean()) for each in (truth, noise, opposites[metric.reads_of(name)])]
+        if any(mean == mean for mean in means):
+            asked.append(name)
+            _ordered(name, metric.directions[name], means)
+    if not asked:
+        raise Refused(f"{', '.join(judges)} has no value here, for any map")
+    return f"judged by {', '.join(asked)}"
+
+
+def _demand_judges(metric: Metric, judges: Sequence[str]) -> None:
+    """Refuse to ask where nothing says which map is better, or nothing is claimed."""
     if TRUTH_WORDS.isdisjoint(metric.needs):
         if {"model", "game"}.isdisjoint(metric.needs):
             raise Refused("it sees neither the truth nor the model: nothing says which map is better")
         if "explain" in metric.needs:
             raise Refused("it judges how a method explains, not whether one map is true")
-    truth, noise, opposite = (
-        subject.scores(question, method, **settings)
-        for method, settings in ((TRUTHFUL, {}), (NOISY, {}), (TRUTHFUL, {"reads": metric.reads}))
-    )
-    directed = [name for name in metric.directions if not close(truth[name], opposite[name])]
-    demand(bool(directed), "no score tells the truth from its opposite")
-    for name in directed:
-        sign = 1 if metric.directions[name] == "higher" else -1
-        means = [float(each[name].nanmean()) for each in (truth, noise, opposite)]
-        _ordered(name, metric.directions[name], [sign * mean for mean in means], means)
-    return f"judged by {', '.join(directed)}"
+    if not judges:
+        raise Refused("its scores are declared descriptive: none claims to tell the truth from its opposite by itself")
 
 
-def _ordered(name: str, direction: str, goodness: list[float], means: list[float]) -> None:
-    """Demand an order from good to bad; a NaN, of maps that say nothing, is not better than anything."""
+def _ordered(name: str, direction: str, means: Sequence[float]) -> None:
+    """Demand the order from good to bad; a NaN, of maps that say nothing, is not better than anything."""
     shown = "the truth has {:.4g}, noise {:.4g}, the opposite {:.4g}".format(*means)
-    demand(goodness[0] == goodness[0], f"{name} of the truth is NaN")
-    wrong = any(good <= bad for good, bad in pairwise(goodness))
+    demand(means[0] == means[0], f"{name} of the truth is NaN")
+    blind = close(torch.tensor(means[0]), torch.tensor(means[2]))
+    demand(not blind, f"{name} takes the truth for its opposite: {shown}", "mend or declare it descriptive")
+    sign = 1 if direction == "higher" else -1
+    wrong = any(sign * good <= sign * bad for good, bad in pairwise(means))
     demand(not wrong, f"{name}, of which {direction} is better, has the order wrong: {shown}")
 
 
@@ -234,9 +197,10 @@ def scale(subject: Subject) -> str:
     again = {c: subject.scores(subject.question, scale=c) for c in SCALES}
     moved = [f"{name} (by {c:g})" for c, each in again.items() for name in each if not _stays(subject, each, name)]
     if subject.metric.scale_free:
-        demand(not moved, f"{', '.join(moved[:3])} changes when the map is scaled: declare scale_free=False if it must")
+        some = ", ".join(moved[:3])
+        demand(not moved, f"{some} changes when the map is scaled", "declare scale_free=False if it must")
     else:
-        demand(bool(moved), "no score changes when the map is scaled: declare scale_free=True")
+        demand(bool(moved), "no score changes when the map is scaled", "declare scale_free=True")
     return ""
 
 
@@ -274,7 +238,8 @@ def _no_place(name: str, here: Tensor, there: Tensor) -> None:
     demand(
         abs(float(gap.mean())) <= chance + rounding,
         f"{name} of a constant map is {float(here[both].mean()):.4g} where the first units are relevant and "
-        f"{float(there[both].mean()):.4g} where the last are: break ties by chance, as `descending` does",
+        f"{float(there[both].mean()):.4g} where the last are",
+        "break ties by chance, as `descending` does",
     )
 
 
@@ -284,7 +249,7 @@ def undefined(subject: Subject) -> str:
     maps[1] = 0.0
     found = subject.scores_of(subject.question, maps)
     infinite = [name for name, values in found.items() if bool(values[1].isinf().any())]
-    demand(not infinite, f"{', '.join(infinite)} of a zero map is infinite: undefined is NaN")
+    demand(not infinite, f"{', '.join(infinite)} of a zero map is infinite", "undefined is NaN")
     return _others(subject, found, [1], "a zero map beside it")
 
 
@@ -339,3 +304,5 @@ CHECKS: dict[str, Callable[[Subject], str]] = {
         cost,
     )
 }
+HABITS = frozenset({"ties", "undefined", "not_finite", "inputs", "network", "random_state", "cost"})
+"""The checks of conventions: what definitions leave open, and what a part leaves as it was."""

@@ -10,6 +10,7 @@ from ._shading import brightness, relative_drop, shaded
 @metric(
     better={"average_drop": "lower", "average_increase": "higher", "average_gain": "higher"},
     reads="positive",
+    descriptive=("average_increase",),
     paper="arXiv:1710.11063",
     passes=lambda: (2, 0),
 )

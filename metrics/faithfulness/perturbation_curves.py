@@ -46,7 +46,12 @@ def cut_count(units: int, steps: int) -> int:
     return count - (units % 2 > count % 2)
 
 
-@metric(better=BETTER, paper="arXiv:1806.07421", passes=lambda steps, units: (2 * cut_count(units, steps), 0))
+@metric(
+    better=BETTER,
+    descriptive=("monotonicity", "tied_units"),
+    paper="arXiv:1806.07421",
+    passes=lambda steps, units: (2 * cut_count(units, steps), 0),
+)
 def perturbation_curves(
     game: Game, units: Tensor, attribution: Tensor, rng: Rng, *, steps: int = 16
 ) -> dict[str, Tensor]:

@@ -14,6 +14,8 @@ from ._correlation import kendall, pearson, spearman
         "monotonicity_correlation": "higher",
         "non_sensitivity": "lower",
     },
+    reads={"monotonicity_correlation": "magnitude", "non_sensitivity": "magnitude"},
+    descriptive=("non_sensitivity",),
     paper="arXiv:1806.07538",
     passes=lambda units: (units + 1, 0),
 )

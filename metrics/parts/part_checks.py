@@ -15,7 +15,7 @@ MOST = 10
 """Parts of which all choices are made."""
 
 
-@metric(better=BETTER, paper="arXiv:2308.06248")
+@metric(better=BETTER, descriptive=("controlled_synthetic_data_check",), paper="arXiv:2308.06248")
 def part_checks(
     scene: Game, attribution: Tensor, truth: Tensor, parts: Tensor, rng: Rng, *, sufficient: float = 0.9
 ) -> dict[str, Tensor]:

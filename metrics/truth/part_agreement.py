@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ...benchmark import Better, Rng, descending, metric, per_unit
+from ...benchmark import Better, Reads, Rng, descending, metric, per_unit
 from .._levels import RESOLUTION, levels
 
 BETTER: dict[str, Better] = {
@@ -12,9 +12,10 @@ BETTER: dict[str, Better] = {
     "signed_rank_agreement": "higher",
     "pairwise_rank_agreement": "higher",
 }
+READS: dict[str, Reads] = dict.fromkeys(("feature_agreement", "rank_agreement", "pairwise_rank_agreement"), "magnitude")
 
 
-@metric(better=BETTER, paper="arXiv:2202.01602", passes=lambda: (0, 0))
+@metric(better=BETTER, reads=READS, paper="arXiv:2202.01602", passes=lambda: (0, 0))
 def part_agreement(attribution: Tensor, effect: Tensor, parts: Tensor, rng: Rng, *, k: int = 3) -> dict[str, Tensor]:
     """Agreement of the k largest parts, their ranks and signs with the true effects, and of the order of all pairs.
 

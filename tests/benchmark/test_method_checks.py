@@ -310,7 +310,7 @@ def test_a_refusal_is_no_breach() -> None:
 
 
 def test_breaches_say_what_to_do() -> None:
-    assert "name a parameter `rng`" in outcome(global_luck)["repeatable[table]"].reason
+    assert "name a parameter `rng`" in outcome(global_luck)["repeatable[table]"].advice
     assert "the hooks of the network changed" in outcome(leaves_hook)["network[pictures]"].reason
     assert "the mode of the network" in outcome(leaves_mode)["network[pictures]"].reason
     assert "the gradient of features.0.weight" in outcome(leaves_gradients)["network[pictures]"].reason

@@ -225,7 +225,19 @@ def test_metrics_know_their_directions() -> None:
         return {}
 
     assert Metric(two, better="lower").directions == {"two": "lower"}
-    assert Metric(two, better={"a": "lower", "b": "higher"}).directions == {"a": "lower", "b": "higher"}
+    both = Metric(two, better={"a": "lower", "b": "higher"}, reads={"b": "magnitude"}, descriptive=("a",))
+    assert both.directions == {"a": "lower", "b": "higher"}
+    assert [both.reads_of(name) for name in both.directions] == ["signed", "magnitude"]
+
+
+@pytest.mark.parametrize("said", [{"descriptive": ("c",)}, {"reads": {"c": "magnitude"}}])
+def test_what_is_said_of_a_score_that_there_is_not_is_refused(said: dict[str, Any]) -> None:
+    def two(attribution: Tensor) -> dict[str, Tensor]:
+        """Doc."""
+        return {}
+
+    with pytest.raises(ValueError, match="two has no score 'c': its scores are a, b"):
+        Metric(two, better={"a": "lower", "b": "higher"}, **said)
 
 
 def test_the_vocabulary_keeps_the_truth_from_methods() -> None:
