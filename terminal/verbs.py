@@ -14,6 +14,7 @@ from ..leaderboard._protocols import Choices
 from ..leaderboard.agreement import MEASURES
 from ..leaderboard.agreement import agreement as agree
 from ..leaderboard.board import Standing
+from ..leaderboard.escape import csv
 from ..leaderboard.missing_maps import cost_of, explain_again, missing_maps
 from ..leaderboard.panel import not_served, summary
 from ..leaderboard.panel import panel as rank_again
@@ -57,7 +58,7 @@ def panel(
     with progress("reading maps") as report:
         found = rank_again(results, task, choices, samples=samples, progress=report)
     path = out or folder / "panel.csv"
-    found.to_csv(path, index=False)
+    path.write_text(csv(found), encoding="utf-8")
     tables = studies.panel(found, summary(found), not_served(found))
     show(as_json, studies.panel_data(found), tables)
     if not as_json:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from ...benchmark.results import Results
-from .words import latex
+from ..escape import file_names, latex
 
 PAPERS = {
     "1311.2901": ("Zeiler, Matthew D. and Fergus, Rob", 2013, "Visualizing and Understanding Convolutional Networks"),
@@ -111,7 +111,7 @@ def citation(results: Results) -> str:
         "author": "{Heatproof contributors}",
         "year": made["time"][:4],
         "version": latex(suite["version"]),
-        "note": latex(f"Heatproof {version}, {made['command']}"),
+        "note": latex(f"Heatproof {version}, {file_names(made['command'])}"),
     }
     return _bibtex(_plain(f"heatproof-{suite['name']}-{suite['version']}"), fields)
 
@@ -133,9 +133,10 @@ def entry(paper: str) -> str:
     if known := PAPERS.get(number):
         authors, year, title = known
         fields = {"author": authors, "title": f"{{{latex(title)}}}", "year": str(year)}
-    if kind == "arXiv":
+    plain = re.fullmatch(r"[\w./;()-]+", number, flags=re.ASCII)
+    if kind == "arXiv" and plain:
         fields |= {"eprint": number, "archivePrefix": "arXiv"}
-    elif kind == "doi":
+    elif kind == "doi" and plain:
         fields |= {"doi": number}
     else:
         fields |= {"howpublished": latex(paper)}
@@ -155,4 +156,4 @@ def _bibtex(key: str, fields: dict[str, str]) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-") or "reference"

@@ -10,28 +10,16 @@ from shutil import copyfile
 
 import altair as alt
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from vl_convert import javascript_bundle
 
-from . import bibtex, figures, words
+from ..escape import plain, public
+from . import figures
 from .heatmaps import Gallery, galleries
+from .render import TEMPLATES, render
 from .tables import Findings, Track
 
 Draw = Callable[[Track], alt.TopLevelMixin]
-TEMPLATES = Path(__file__).with_name("templates")
-
-
-@cache
-def templates() -> Environment:
-    """The templates of all formats; those of HTML escape what they show."""
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=lambda name: name is not None and ".html" in name,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
 
 
 def write_page(findings: Findings, folder: Path) -> Path:
@@ -44,19 +32,15 @@ def write_page(findings: Findings, folder: Path) -> Path:
     (assets / "tables.js").write_text(_datatables(), encoding="utf-8")
     charts, curves = _charts(findings, folder), _curve_charts(folder)
     shown, note = _galleries(findings, folder)
-    page = templates().get_template("page.html.j2")
-    text = page.render(
-        f=findings,
-        results=findings.results,
-        manifest=findings.results.manifest,
-        w=words,
-        bib=bibtex,
+    text = render(
+        "page.html.j2",
+        findings,
         breakable=breakable,
         scale=Scale.of,
         charts=charts,
         galleries=shown,
         galleries_note=note,
-        data=_data([*charts, *curves], shown),
+        data=plain(_data([*charts, *curves], shown)),
     )
     (folder / "index.html").write_text(text, encoding="utf-8")
     return folder / "index.html"
@@ -143,4 +127,5 @@ class Scale:
 
 def breakable(name: str) -> Markup:
     """A name that may break after an underscore or an @."""
-    return Markup("<wbr>").join(escape(part) for part in name.replace("_", "_\0").replace("@", "\0@").split("\0"))
+    parts = public(name).replace("_", "_\0").replace("@", "\0@").split("\0")
+    return Markup("<wbr>").join(escape(part) for part in parts)

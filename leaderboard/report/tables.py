@@ -13,6 +13,7 @@ from ...benchmark.registry import TRUTH_WORDS, metrics
 from ...benchmark.results import Results
 from .._run_maps import sample_sets
 from ..board import Standing
+from ..escape import file_names
 from ..ranking import Board
 
 LEVEL = 0.95
@@ -69,6 +70,12 @@ class Findings:
     def standing(self) -> Standing:
         """The statistics of the run."""
         return Standing(self.results)
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """What made the run; its command names files only, without the folders that they lie in."""
+        made = self.results.manifest["provenance"]
+        return {**made, "command": file_names(made["command"])}
 
     @cached_property
     def unranked(self) -> str:

@@ -1,18 +1,16 @@
 """The report as text: Markdown, a LaTeX table, CSV, JSON and BibTeX."""
 
 import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from . import words
+from ..escape import csv, plain
 from .bibtex import citation, key_of, references
-from .page import templates
+from .render import render
 from .tables import LEVEL, Findings, Track
 
 
@@ -35,11 +33,10 @@ def write_bibtex(findings: Findings, folder: Path) -> Path:
 
 def write_csv(findings: Findings, folder: Path) -> Path:
     """Write scores.csv, the means, and board.csv, all rankings; return the latter."""
-    findings.means.to_csv(folder / "scores.csv", index=False)
+    _written(folder / "scores.csv", csv(findings.means))
     frames = [_board_frame(track) for track in findings.tracks]
     table = pd.concat(frames) if frames else pd.DataFrame(columns=["track", "method"])
-    table.to_csv(folder / "board.csv", index=False)
-    return folder / "board.csv"
+    return _written(folder / "board.csv", csv(table))
 
 
 def _board_frame(track: Track) -> pd.DataFrame:
@@ -54,7 +51,7 @@ def write_json(findings: Findings, folder: Path) -> Path:
     manifest = findings.results.manifest
     content = {
         "suite": manifest["suite"],
-        "provenance": manifest["provenance"],
+        "provenance": findings.provenance,
         "level": LEVEL,
         "unranked": findings.unranked,
         "truthless": findings.results.truthless,
@@ -66,7 +63,7 @@ def write_json(findings: Findings, folder: Path) -> Path:
         "outcomes": [asdict(outcome) for outcome in findings.outcomes],
         "degenerate": _records(findings.degenerate),
     }
-    text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(content), indent=1, allow_nan=False)
     return _written(folder / "board.json", text)
 
 
@@ -85,16 +82,6 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def plain(content: object) -> object:
-    """Turn numpy's numbers, tuples and what is not finite into what JSON knows."""
-    if isinstance(content, Mapping):
-        return {str(name): plain(value) for name, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [plain(value) for value in content]
-    value = content.item() if isinstance(content, np.generic) else content
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 WRITERS: dict[str, Callable[[Findings, Path], Path]] = {
     "markdown": write_markdown,
     "latex": write_latex,
@@ -104,9 +91,8 @@ WRITERS: dict[str, Callable[[Findings, Path], Path]] = {
 
 
 def _rendered(findings: Findings, folder: Path, name: str) -> Path:
-    page = templates().get_template(f"{name}.j2")
     cite = {n: key_of(card["paper"]) for n, card in findings.results.manifest["methods"].items() if card["paper"]}
-    return _written(folder / name, page.render(f=findings, results=findings.results, w=words, cite=cite))
+    return _written(folder / name, render(f"{name}.j2", findings, cite=cite))
 
 
 def _written(path: Path, text: str) -> Path:

@@ -1,32 +1,10 @@
-"""Numbers and names as a reader sees them, and what each format must escape."""
+"""Numbers and names as a reader sees them."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 NONE = "–"
-LATEX = str.maketrans(
-    {
-        **{sign: rf"\{sign}" for sign in "&%$#_{}"},
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "\\": r"\textbackslash{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-        '"': r"\textquotedbl{}",
-        "`": r"\textasciigrave{}",
-        "\n": " ",
-        "–": "--",
-        "−": "$-$",
-        "↑": r"$\uparrow$",
-        "↓": r"$\downarrow$",
-        "±": r"$\pm$",
-        "×": r"$\times$",
-        "…": r"\ldots{}",
-    }
-)
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -96,13 +74,3 @@ def named(words: Sequence[str], limit: int = 12) -> str:
     """List words in a line, the first `limit` of them."""
     more = f" and {len(words) - limit} more" if len(words) > limit else ""
     return ", ".join(words[:limit]) + more
-
-
-def latex(text: object) -> str:
-    """Escape text for LaTeX."""
-    return str(text).translate(LATEX)
-
-
-def markdown(text: object) -> str:
-    """Escape text for Markdown, tables included."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~$])", r"\\\1", str(text).replace("&", "&amp;")).replace("\n", " ")

@@ -17,7 +17,8 @@ from heatproof.leaderboard.report import write_report
 
 N, SIZE, COLUMNS, STEPS = 24, 24, 8, 9
 HOSTILE = "<script>alert('&_%')</script>"
-REASON = "RuntimeError: 50% of a_b & <b>all</b> ${x} #1 \\ {y} ~ ^"
+PLACE = "/home/somebody/secret"
+REASON = f"RuntimeError: 50% of a_b & <b>all</b> ${{x}} #1 \\ {{y}} ~ ^ \x1b[31m \u202e ({PLACE}/mine.py:3)"
 CANARY_WINS, UNDECIDED = "creature_texture", "creature_noise"
 TASKS = {
     "creature_parts": ("effects", "interventional"),
@@ -165,7 +166,7 @@ def manifest() -> dict[str, object]:
         "suite": {"name": "fake", "version": "2026.1", "summary": "What a report must show.", "seed": 0, "samples": N}
         | {"repeats": 2, "tasks": [*TASKS], "methods": [*QUALITY], "metrics": [*METRICS], "settings": {}},
         "provenance": {
-            "command": "heatproof run fake --out runs/fake",
+            "command": f"heatproof run {PLACE}/fake.toml --out {PLACE}/runs/fake",
             "time": "2026-03-01T12:00:00+00:00",
             "commit": "0123abcd",
             "versions": {"python": "3.11.7", "heatproof": "0.1.0", "torch": "2.6.0"},
@@ -246,6 +247,8 @@ def report(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def names() -> dict[str, list[str]]:
+def names(results: Results) -> dict[str, list[str]]:
     """What the report must name."""
-    return {"methods": [*QUALITY], "tasks": [*TASKS], "metrics": [*METRICS], "hostile": [HOSTILE, REASON]}
+    cells = results.cells
+    failed = [*cells.loc[cells["status"] == "failed", "reason"].unique()]
+    return {"methods": [*QUALITY], "tasks": [*TASKS], "metrics": [*METRICS], "hostile": [HOSTILE, *failed]}

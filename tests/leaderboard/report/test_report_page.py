@@ -13,6 +13,7 @@ from matplotlib import colormaps
 from matplotlib.image import imread
 
 from heatproof.benchmark.results import Results
+from heatproof.leaderboard import escape
 from heatproof.leaderboard.report import figures, heatmaps, page, words, write_report
 from heatproof.leaderboard.report.tables import Findings
 
@@ -95,7 +96,7 @@ def test_it_names_every_method_task_metric_and_reason(
     lost = results.cells.loc[results.cells["status"] != "ok", "reason"].unique()
     assert len(lost) > 3
     for name in (*names["methods"], *names["tasks"], *names["metrics"], *map(squeezed, lost)):
-        assert name in text
+        assert escape.public(name) in text
 
 
 def test_nothing_hostile_becomes_markup(source: str, read: Reader) -> None:

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 from heatproof.benchmark.results import Results
+from heatproof.leaderboard import escape
+from heatproof.leaderboard.escape import plain
 from heatproof.leaderboard.report import words, write_report
 from heatproof.leaderboard.report.bibtex import PAPERS, entry, key_of, link, references
 from heatproof.leaderboard.report.tables import Findings
-from heatproof.leaderboard.report.text import plain
 
 
 def text(report: Path, name: str) -> str:
@@ -114,7 +115,7 @@ def test_markdown_tables_are_rectangular_and_name_everything(report: Path, names
         assert block.splitlines()[1].startswith("|:--|")
         assert len(block.splitlines()) > 2
     for name in (*names["methods"], *names["tasks"], *names["metrics"], *names["hostile"]):
-        assert words.markdown(name) in source
+        assert escape.markdown(name) in source
     assert "<" not in source.replace("\\<", "")
 
 
@@ -146,9 +147,11 @@ def test_words() -> None:
 
 
 def test_latex_escapes_every_special_character() -> None:
-    assert words.latex(r"50% a_b & #1 $x {y} ~ ^ \z") == (
-        r"50\% a\_b \& \#1 \$x \{y\} \textasciitilde{} \textasciicircum{} \textbackslash{}z"
+    assert escape.latex(r"50% a_b & #1 $x ~ ^ \z") == (
+        r"50\% a\_b \& \#1 \$x \textasciitilde{} \textasciicircum{} \textbackslash{}z"
     )
+    assert escape.latex("{y}") == r"\textbraceleft{}y\textbraceright{}"
+    assert escape.latex("--out – –") == "-{}-out -- --"
 
 
 def test_a_known_paper_has_a_title_and_an_unknown_one_only_its_number() -> None:

@@ -1,0 +1,109 @@
+"""What each format must escape: no text from outside becomes markup, a formula, a command, or shows a path of here."""
+
+import math
+import re
+from collections.abc import Mapping
+from unicodedata import category
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+SHORT, LONG = 200, 8000
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Control characters, those that turn the direction of text, lone halves of a character, other ends of a line."""
+NAME = r"[^\s/\\:;,\"'<>|()\[\]]+"
+FOLDERS = re.compile(
+    rf"(?<![\w:/\\.~])(?:(?:file://)?/(?:{NAME}/)+|[A-Za-z]:[/\\](?:{NAME}[/\\])*|\\\\(?:{NAME}\\)+)(?={NAME})"
+)
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+LATEX = str.maketrans(
+    {
+        **{sign: rf"\{sign}" for sign in "&%$#_"},
+        "{": r"\textbraceleft{}",  # BibTeX counts braces, those behind a backslash too
+        "}": r"\textbraceright{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "\\": r"\textbackslash{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"\char34{}",
+        "`": r"\textasciigrave{}",
+        "‐": "-{}",  # two hyphens would become a dash
+        "–": "--",
+        "−": "$-$",
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        "±": r"$\pm$",
+        "×": r"$\times$",
+        "…": r"\ldots{}",
+    }
+)
+
+
+def cut(text: str, limit: int = SHORT) -> str:
+    """Text of at most `limit` characters: what is longer loses its middle."""
+    head = limit * 2 // 3
+    return text if len(text) <= limit else f"{text[:head]} … {text[len(text) - (limit - head - 3) :]}"
+
+
+def visible(text: object, limit: int = LONG) -> str:
+    """Text in which every character can be seen, lines and tabs apart: what a terminal may be sent."""
+    shown = cut(str(text), limit).replace("\r\n", "\n")
+    return "".join("�" if sign not in "\n\t" and category(sign) in UNSEEN else sign for sign in shown)
+
+
+def public(text: object) -> str:
+    """Visible text in which a file is named without the folders that it lies in: what may leave this machine."""
+    return visible(FOLDERS.sub("", cut(str(text), 4 * LONG)))
+
+
+def file_names(command: str) -> str:
+    """A command line with the names of its files only."""
+    return re.sub(r"[^\s=]*[/\\](?=[^\s/\\])", "", command)
+
+
+def html(value: object) -> object:
+    """Text for a page, which escapes it; what is markup already stays."""
+    return value if isinstance(value, Markup) else public(value)
+
+
+def latex(text: object) -> str:
+    """Text for LaTeX and BibTeX, on one line."""
+    return re.sub("-(?=-)", "‐", _line(text)).translate(LATEX)
+
+
+def markdown(text: object) -> str:
+    """Text for Markdown, on one line, tables included."""
+    line = re.sub(r"([\\`*_{}\[\]<>|#~$])", r"\\\1", _line(text).replace("&", "&amp;"))
+    return re.sub(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))", r"\1\\", line)  # at the start they would begin a list
+
+
+def csv(table: pd.DataFrame) -> str:
+    """A table as CSV in which no text is a formula; numbers stay as they are."""
+    return table.rename(columns=_cell).map(_cell).to_csv(index=False)
+
+
+def plain(content: object) -> object:
+    """What JSON knows: numpy's numbers and tuples turned into it, null for what is not finite."""
+    if isinstance(content, Mapping):
+        return {public(name): plain(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [plain(value) for value in content]
+    value = content.item() if isinstance(content, np.generic) else content
+    if isinstance(value, str):
+        return public(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _line(text: object) -> str:
+    return re.sub(r"\s*[\t\n]\s*", " ", public(text)).strip()
+
+
+def _cell(value: object) -> object:
+    """A cell of CSV: what a spreadsheet would take for a formula stands behind a quote."""
+    if not isinstance(value, str):
+        return value
+    line = _line(value)
+    return f"'{line}" if line.startswith(FORMULA) else line
