@@ -140,6 +140,8 @@ def run(
             say(standing.place(name))
         if lacking := list(dict.fromkeys((*results.absent, *results.unfinished))):
             say(f"results are missing, so not on the board: {', '.join(lacking)} (run the suite, or them by --method)")
+        for line in tables.unfollowed(results):
+            say(line)
         say(f"report: {page}")
     damaged = [path for path in results.store.damaged() if path not in before]
     _tell(tables.failures(results) + tables.repairs(damaged))

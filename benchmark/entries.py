@@ -13,9 +13,8 @@ from pkgutil import walk_packages
 from types import ModuleType
 from typing import Any, Generic, Self, TypeVar
 
+from .dependencies import PACKAGE, forget_edited
 from .errors import UnknownName
-
-PACKAGE = __name__.rpartition(".benchmark")[0]
 
 
 @dataclass(frozen=True)
@@ -144,6 +143,7 @@ def import_file(path: Path) -> ModuleType:
         raise ValueError(f"{path} is not a Python file")
     module = sys.modules[spec.name] = module_from_spec(spec)
     try:
+        forget_edited(path, spec.name)
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[spec.name]

@@ -1,21 +1,16 @@
 """What a result depends on, as a hash: code, settings, weights."""
 
-import ast
 import hashlib
 import inspect
 import json
-import sys
 from collections.abc import Callable, Iterator
-from functools import cache
-from importlib.util import resolve_name
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from .entries import PACKAGE
+from .dependencies import PACKAGE, Dependencies, Import, dependencies_from, dependencies_of, versions_of
 
-BOOKKEEPING = frozenset(f"{PACKAGE}.benchmark.{name}" for name in ("capabilities", "errors", "registry", "question"))
-"""Modules that a part names in order to register itself; they cannot change a number."""
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 def digest(*parts: object) -> str:
@@ -24,76 +19,72 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def code_of(function: Callable[..., Any]) -> str:
-    """Return the hash of the code behind a function: its module, and those of this package that it uses.
+def code_of(function: Callable[..., Any], library: str = "") -> str:
+    """Return the hash of the code behind a function, and behind the `library` that it wraps.
 
-    Comments, docstrings and layout do not count. A function without a file is known by its byte code.
+    That is its module with all modules that its imports lead to, of this package and of the user's own, and the
+    versions of other installed libraries; those of the core (torch, numpy, …) stand in the provenance. Comments,
+    docstrings and layout do not count. A function without a file is known by its byte code and what that names.
     """
+    typed = [] if _file_of(function) else _typed(function, set())
+    return digest(typed, _dependencies(function).hashes(), versions_of(library))
+
+
+def unfollowed(function: Callable[..., Any]) -> list[str]:
+    """Return by which names a part from outside this package reads files or the environment, which no hash covers."""
+    ours = function.__module__.startswith(f"{PACKAGE}.")
+    return [] if ours else sorted(_dependencies(function).reads)
+
+
+def _dependencies(function: Callable[..., Any]) -> Dependencies:
+    file = _file_of(function)
+    return dependencies_of(file, function.__module__) if file else dependencies_from(_imported(function, set()))
+
+
+def _file_of(function: Callable[..., Any]) -> Path | None:
     file = Path(inspect.getsourcefile(function) or "")
-    if not file.is_file():
-        return digest(_bytecode(function.__code__))
-    return digest(sorted(_source(path, path.stat().st_mtime_ns) for path in _closure(file, function.__module__)))
+    return file if file.is_file() else None
+
+
+def _named(function: Callable[..., Any]) -> Iterator[tuple[str, object]]:
+    """Yield what a function without a file, as that of a notebook, finds under the global names that it uses."""
+    space = getattr(function, "__globals__", {})
+    for name in sorted(_names(function.__code__)):
+        if name in space:
+            yield name, space[name]
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return set(code.co_names).union(*(_names(constant) for constant in inner))
+
+
+def _typed(function: Callable[..., Any], seen: set[str]) -> list[object]:
+    """Return the byte code of a function, its defaults, and the functions and plain values beside it that it names."""
+    seen.add(function.__name__)
+    beside: list[object] = []
+    for name, value in _named(function):
+        if isinstance(value, PLAIN):
+            beside.append((name, repr(value)))
+        elif isinstance(value, FunctionType) and name not in seen and _file_of(value) is None:
+            beside.append((name, _typed(value, seen)))
+    defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    return [_bytecode(function.__code__), [repr(value) for value in defaults if isinstance(value, PLAIN)], beside]
+
+
+def _imported(function: Callable[..., Any], seen: set[str]) -> Iterator[Import]:
+    """Yield the imports that a function without a file rests on, through others beside it."""
+    seen.add(function.__name__)
+    for name, value in _named(function):
+        home = getattr(value, "__module__", None)
+        if isinstance(value, ModuleType):
+            yield value.__name__, ""
+        elif isinstance(value, FunctionType) and _file_of(value) is None:
+            yield from _imported(value, seen) if name not in seen else ()
+        elif isinstance(home, str):
+            yield home, ""
 
 
 def _bytecode(code: CodeType) -> list[object]:
     constants = [_bytecode(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
     return [code.co_code.hex(), code.co_names, code.co_varnames, constants]
-
-
-def _closure(file: Path, module: str) -> set[Path]:
-    """Return the files of a module and of all modules of this package that its names come from."""
-    found, waiting = {file}, [(file, module)]
-    while waiting:
-        for other in _uses(*waiting.pop()):
-            source = Path(sys.modules[other].__file__ or "")
-            if source not in found:
-                found.add(source)
-                waiting.append((source, other))
-    return found
-
-
-def _uses(file: Path, module: str) -> Iterator[str]:
-    """Yield the modules of this package in which the names are defined that a module imports."""
-    for origin, name in _imports(file, module).values():
-        home = _home(origin, name)
-        if home.startswith(f"{PACKAGE}.") and home not in BOOKKEEPING and home in sys.modules:
-            yield home
-
-
-def _home(module: str, name: str) -> str:
-    """Return the module that defines a name which another one offers, following its imports."""
-    if f"{module}.{name}" in sys.modules or module not in sys.modules or not module.startswith(PACKAGE):
-        return f"{module}.{name}" if f"{module}.{name}" in sys.modules else module
-    offered = _imports(Path(sys.modules[module].__file__ or ""), module).get(name)
-    return _home(*offered) if offered else module
-
-
-def _imports(file: Path, module: str) -> dict[str, tuple[str, str]]:
-    """Return where a module's imported names come from."""
-    return _imports_at(file, module, file.stat().st_mtime_ns)
-
-
-@cache
-def _imports_at(file: Path, module: str, _changed: int) -> dict[str, tuple[str, str]]:
-    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    found: dict[str, tuple[str, str]] = {}
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {name.name: (name.name, "") for name in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            origin = resolve_name("." * node.level + (node.module or ""), package)
-            found |= {name.asname or name.name: (origin, name.name) for name in node.names}
-    return found
-
-
-@cache
-def _source(path: Path, _changed: int) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            node.body = [line for line in node.body if not _is_docstring(line)] or [ast.Pass()]
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

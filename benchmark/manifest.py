@@ -10,9 +10,9 @@ from typing import Any
 
 from .errors import UnknownName
 from .harness import Asked
-from .identity import digest
+from .identity import digest, unfollowed
 from .jobs import preview_key
-from .plan import Cell, keys_of
+from .plan import Cell, explanation_of, key_of
 from .provenance import provenance
 from .registry import TRUTH_WORDS, Method, Metric, Part, methods
 from .results import MANIFEST, Manifest, read_manifest
@@ -86,8 +86,8 @@ def _add_earlier(content: Manifest, before: Manifest, cells: Sequence[Cell]) -> 
         content["methods"][name] = {"provenance": before["provenance"], **card}
         for (task, metric), cell in pairs.items():
             for repeat, maker in enumerate(card["makers"]):
-                explanation, key = keys_of(cell.task, cell.size, maker, cell.metric)
-                place = (task, name, metric, repeat)
+                place, explanation = (task, name, metric, repeat), explanation_of(cell.asks, maker)
+                key = key_of(explanation, cell.judge)
                 content["cells"].append([*place, key, explanation, reasons.get(place, "")])
 
 
@@ -138,8 +138,9 @@ def _method_card(method: Asked, makers: Sequence[str]) -> dict[str, object]:
     part = method.part
     if not isinstance(part, Method):
         raise TypeError(f"{part.name} is not a method")
-    words = {"settings": dict(method.settings), "signed": part.signed, "role": part.role, "makers": makers}
-    return {**_part_card(part), **words}
+    reads = [] if part.files else unfollowed(part.function)
+    words = {"settings": dict(method.settings), "signed": part.signed, "role": part.role}
+    return {**_part_card(part), **words, "makers": makers, "reads": reads}
 
 
 def _metric_card(metric: Asked) -> dict[str, object]:

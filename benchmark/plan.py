@@ -12,7 +12,7 @@ from .errors import Refused
 from .gate import NUMBERS
 from .harness import Asked, explain, score
 from .identity import code_of, digest
-from .question import KNOWN_AS, Task, tasks
+from .question import KNOWN_AS, Task, held, tasks
 from .registry import TRUTH_WORDS, Method, Part, methods, metrics
 from .suite import Suite
 from .units import unit_count
@@ -30,8 +30,12 @@ class Cell:
     method: Asked
     metric: Asked
     size: int
+    asks: str
+    """The hash of what is asked: the samples, the network, the kernel that explains."""
     maker: str
     """The hash of what the method is: its code, settings and chance."""
+    judge: str
+    """The hash of what scores: the metric, the truth that it reads, the kernel that scores."""
     explanation: str
     """The hash of what the attribution depends on."""
     key: str
@@ -54,13 +58,27 @@ def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 0) -> tup
     for name in suite.settings:
         if name not in known:
             raise ValueError(f"suite {suite.title} has settings for {name!r}, which is not among its parts")
-    return tuple(
-        _cell(suite, task, Asked(method, _settings(suite, method), suite.seed, repeat), metric, batch_size)
-        for task in questions
+    explained, scored = code_of(explain), code_of(score)
+    explaining = [
+        (asked := Asked(method, _settings(suite, method), suite.seed, repeat), digest(_identity(asked)))
         for method in chosen.values()
         for repeat in range(suite.repeats if method.stochastic else 1)
-        for metric in (Asked(scorer, _settings(suite, scorer), suite.seed) for scorer in scorers)
-    )
+    ]
+    judging = [
+        (asked := Asked(scorer, _settings(suite, scorer), suite.seed), digest(_identity(asked), scored))
+        for scorer in scorers
+    ]
+    cells = []
+    for task in questions:
+        asks, version = digest(task.sample_set, SPLIT, suite.samples, explained), task.version
+        for method, maker in explaining:
+            explanation = explanation_of(asks, maker, version if "truth" in method.part.needs else "")
+            for metric, hashed in judging:
+                judge = digest(hashed, "" if TRUTH_WORDS.isdisjoint(metric.part.needs) else version)
+                key = key_of(explanation, judge)
+                why = impossible(task, [a.part for a in (method.prior, method) if a], metric.part, batch_size)
+                cells.append(Cell(task, method, metric, suite.samples, asks, maker, judge, explanation, key, why))
+    return tuple(cells)
 
 
 def entered(suite: Suite) -> list[Method]:
@@ -87,20 +105,14 @@ def _settings(suite: Suite, part: Part) -> Mapping[str, object]:
     return part.with_defaults({**suite.settings.get(part.base, {}), **dict(part.given)})
 
 
-def _cell(suite: Suite, task: Task, method: Asked, metric: Asked, batch_size: int) -> Cell:
-    maker = digest(_identity(method))
-    keys = keys_of(task, suite.samples, maker, metric, sees_truth="truth" in method.part.needs)
-    parts = [asked.part for asked in (method.prior, method) if asked]
-    reason = impossible(task, parts, metric.part, batch_size)
-    return Cell(task, method, metric, suite.samples, maker, *keys, reason)
+def explanation_of(asks: str, maker: str, truth: str = "") -> str:
+    """Return where the attributions of a method are kept; one that sees the truth depends on the task's `truth`."""
+    return digest(asks, maker, truth)
 
 
-def keys_of(task: Task, size: int, maker: str, metric: Asked, *, sees_truth: bool = False) -> tuple[str, str]:
-    """Return where an attribution and a record of it are kept, by the hash of the method that makes it."""
-    asked = task.version if sees_truth else task.sample_set
-    explanation = digest(asked, (SPLIT, size, code_of(explain)), maker)
-    blind = TRUTH_WORDS.isdisjoint(metric.part.needs)
-    return explanation, digest(explanation, None if blind else task.version, code_of(score), _identity(metric))
+def key_of(explanation: str, judge: str) -> str:
+    """Return where the record of an explanation is kept."""
+    return digest(explanation, judge)
 
 
 def _identity(asked: Asked) -> tuple[object, ...]:
@@ -110,7 +122,9 @@ def _identity(asked: Asked) -> tuple[object, ...]:
         cuts: object = _identity(asked.prior)
     else:
         cuts = code_of(asked.regions.how.function) if asked.regions else ""
-    return asked.part.name, code_of(asked.part.function), dict(asked.settings), chance, (hides, cuts)
+    library, files = (asked.part.library, asked.part.files) if isinstance(asked.part, Method) else ("", None)
+    code = code_of(asked.part.function, library), *held(files)
+    return asked.part.name, code, dict(asked.settings), chance, (hides, cuts)
 
 
 def impossible(task: Task, explaining: Sequence[Part], metric: Part, batch_size: int = 0) -> str:

@@ -11,13 +11,11 @@ from .errors import Refused
 from .gate import Gate
 from .identity import code_of, digest
 from .network import Network
-from .registry import FunctionT, imputers
+from .registry import Files, FunctionT, imputers
 
 Samples = Callable[[Gate, str, int], Batch]
 """(model, split, size) to samples without their truth."""
 Build = Callable[[], Network]
-Files = Callable[[], str]
-"""The hash of what a user's own files hold, which nothing asks for before it is needed; Refused where they are not."""
 
 KNOWN_AS: Mapping[str, str] = {
     "truth": "relevant",
@@ -63,7 +61,7 @@ class Model(Entry):
     @property
     def version(self) -> str:
         """The hash of its code, its weights and the gate's arithmetic."""
-        return digest(*self._made_of, *_held(self.files))
+        return digest(*self._made_of, *held(self.files))
 
     @cached_property
     def _made_of(self) -> tuple[object, ...]:
@@ -106,7 +104,7 @@ class Task(Entry):
         """The hash of what the samples are: tasks that share it share their attributions."""
         made, _ = self._made_of
         what = made, self.samples.__name__, self.model.version, self.readout, self.imputer
-        return digest(*what, self._hides, *_held(self.files))
+        return digest(*what, self._hides, *held(self.files))
 
     @property
     def version(self) -> str:
@@ -150,10 +148,10 @@ class Task(Entry):
     @property
     def _state(self) -> tuple[str, ...]:
         """What the user's own files hold: samples are made anew when it changes."""
-        return *_held(self.model.files), *_held(self.files)
+        return *held(self.model.files), *held(self.files)
 
 
-def _held(files: Files | None) -> tuple[str, ...]:
+def held(files: Files | None) -> tuple[str, ...]:
     """Return what goes into a hash for a user's own files; where they are not there, why."""
     try:
         return () if files is None else (files(),)
@@ -163,7 +161,7 @@ def _held(files: Files | None) -> tuple[str, ...]:
 
 def built(model: Model) -> Network:
     """Build a model, once in a process as long as its files stay; what it refuses is kept, too."""
-    network = _built(model, _held(model.files))
+    network = _built(model, held(model.files))
     if isinstance(network, str):
         raise Refused(network)
     return network

@@ -9,11 +9,14 @@ from types import MappingProxyType
 from typing import Any, Literal, Self, TypeVar
 
 from .capabilities import LADDER, BlackBox, Layered, includes
-from .entries import PACKAGE, Entry, Registry, registries
+from .dependencies import PACKAGE
+from .entries import Entry, Registry, registries
 
 Role = Literal["entrant", "control", "canary"]
 Better = Literal["higher", "lower"]
 Reads = Literal["signed", "positive", "magnitude"]
+Files = Callable[[], str]
+"""The hash of what a user's own files hold, which nothing asks for before it is needed; Refused where they are not."""
 Passes = Callable[..., tuple[int, int]]
 """Named settings, and `units` for their number, to single inputs (forward, backward) per sample."""
 
@@ -176,6 +179,8 @@ class Method(Part):
     role: Role = "entrant"
     library: str = ""
     """The package of others that computes it; empty: it is our own."""
+    files: Files | None = None
+    """The data that it reads, where there are any."""
     words = METHOD_WORDS
 
     @property
@@ -273,14 +278,16 @@ def method(
     role: Role = "entrant",
     passes: Passes | None = None,
     library: str = "",
+    files: Files | None = None,
 ) -> Callable[[FunctionT], FunctionT]:
     """Register an attribution method under its function's name, with the `library` behind it that computes it.
 
-    `passes` gives the closed-form bill per sample, (forward, backward), from the settings and the number of `units`.
+    `passes` gives the closed-form cost per sample, (forward, backward), from the settings and the number of `units`.
+    `files` returns the hash of the data that it reads: stored results belong to the data that they were made with.
     """
 
     def register(function: FunctionT) -> FunctionT:
-        methods.add(Method(function, paper, passes, (), signed, role, library))
+        methods.add(Method(function, paper, passes, (), signed, role, library, files))
         return function
 
     return register

@@ -150,6 +150,16 @@ def _failure(method: str, cells: pd.DataFrame) -> str:
     return f"{method}: {reasons[0]} ({cells['task'].nunique()} tasks{more})"
 
 
+def unfollowed(results: Results) -> list[str]:
+    """Say in one line for each method that reads what its stored results are not tied to."""
+    return [
+        f"{name} reads files or the environment ({', '.join(card['reads'])}): stored results are not tied to what is "
+        "in them; after a change take a new --out, or declare them: @method(files=…)"
+        for name, card in results.manifest["methods"].items()
+        if card.get("reads") and name not in results.absent
+    ]
+
+
 def repairs(damaged: Sequence[Path]) -> list[str]:
     """Say in one line which files of the store were damaged."""
     if not damaged:

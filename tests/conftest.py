@@ -9,7 +9,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from heatproof.benchmark.entries import PACKAGE, registries
+from heatproof.benchmark.dependencies import PACKAGE
+from heatproof.benchmark.entries import registries
 from heatproof.cli import main
 
 torch.set_num_threads(1)

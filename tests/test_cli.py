@@ -173,6 +173,25 @@ def test_an_endless_loop_is_stopped(heatproof: Command) -> None:
     one_line(said, "mine: took longer than the time limit of 0.5 s (3 tasks)")
 
 
+def test_a_changed_helper_of_a_file_gives_new_scores(heatproof: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that was not changed is not computed again."""
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    name = write("from my_helper import factor\n    return factor() * x")
+    found = []
+    for factor in (1, 1, -1):
+        Path("my_helper.py").write_text(f"def factor():\n    return {factor}\n")
+        said = heatproof("run", "tiny.toml", "--method", name, "--json")
+        rows = next(iter(json.loads(said.out)["tracks"].values()))
+        found.append(next(row["score"] for row in rows if row["method"] == "mine"))
+    assert found[0] == found[1] != found[2]
+
+
+def test_what_a_method_reads_without_our_seeing_it_is_said(heatproof: Command) -> None:
+    said = heatproof("run", "tiny.toml", "--method", write("import os\n    return x * float(os.environ.get('A', '1'))"))
+    assert "mine reads files or the environment (environ): stored results are not tied to what is in them" in said.out
+    assert "reads files" not in heatproof("run", "tiny.toml", "--method", write("return x", "mine.py")).out
+
+
 def test_an_honest_no_is_no_failure(heatproof: Command) -> None:
     said = heatproof("run", "tiny.toml", "--method", write("raise Refused('not for tables')"))
     assert said.status == 0

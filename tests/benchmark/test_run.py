@@ -427,6 +427,23 @@ def test_extra_methods_take_the_rest_from_the_baselines(tmp_path: Path, calls: C
         assert timeless(found(results)[place]) == timeless(record)
 
 
+def test_the_data_that_a_method_declares_count(tmp_path: Path) -> None:
+    held = ["one"]
+
+    @method(files=lambda: held[0])
+    def reader(x: torch.Tensor) -> torch.Tensor:
+        """Reads something."""
+        return x * len(held[0])
+
+    asked = suite(methods=["reader"], tasks=[MASK], metrics=["tiny_extremes"])
+    before = run(asked, tmp_path).scores["value"].tolist()
+    base = keys(plan(asked))
+    assert keys(plan(asked)) == base
+    held[0] = "three"
+    assert keys(plan(asked)) != base
+    assert run(asked, tmp_path).scores["value"].tolist() != before
+
+
 def test_a_sweep_enters_a_variant_for_each_value(tmp_path: Path) -> None:
     swept = suite(sweep={"draws": (2, 5)}, methods=["tiny_noise", "tiny_gradient", "tiny_noise[draws=7]"])
     names = ["tiny_noise[draws=2]", "tiny_noise[draws=5]", "tiny_gradient"]
