@@ -18,7 +18,7 @@ from .benchmark.plan import plan as make_plan
 from .benchmark.results import Results
 from .benchmark.run import How
 from .benchmark.store import Store
-from .leaderboard.board import Standing
+from .leaderboard.board import Standing, refuse_unrankable
 from .leaderboard.report import FORMATS, write_report
 from .scaffold import write_method
 from .terminal import suites as tables
@@ -103,6 +103,7 @@ def plan(
 ) -> None:
     """Show what a run would do: its cells, the impossible ones with their reason, the passes and minutes."""
     chosen = find(suite)
+    refuse_unrankable(chosen)
     extra, _ = entrants(method or [])
     cells = make_plan(chosen, extra, batch_size)
     store = Store((out or Path("runs") / chosen.name) / "store")
@@ -128,7 +129,8 @@ def run(
     With --method only that method is run; it is put among the suite's stored baselines.
     """
     how = How(batch_size, workers, ray, timeout, retry)
-    folder = out or Path("runs") / find(suite).name
+    refuse_unrankable(chosen := find(suite))
+    folder = out or Path("runs") / chosen.name
     before = set(Store(folder / "store").damaged())
     with progress("planning") as tick:
         results = run_suite(suite, folder, method or (), how=how, progress=tick)

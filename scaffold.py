@@ -4,6 +4,7 @@ from keyword import iskeyword
 from pathlib import Path
 
 from .benchmark import methods
+from .benchmark.entries import LONGEST
 
 METHOD = '''"""{title}."""
 
@@ -33,8 +34,8 @@ def test_contract() -> None:
 
 def write_method(name: str, folder: Path) -> tuple[Path, Path]:
     """Write a method's file and its test; a name that is taken, or files that are there, are refused."""
-    if not name.isidentifier() or iskeyword(name) or not name.islower():
-        raise ValueError(f"{name!r} is not a method's name: use lower case and underscores, as in my_explainer")
+    if not name.isidentifier() or iskeyword(name) or not name.islower() or len(name) > LONGEST:
+        raise ValueError(f"{name[:80]!r} is not a method's name: use lower case and underscores, as in my_explainer")
     if name in methods:
         raise ValueError(f"a method {name!r} exists already: choose another name")
     paths = folder / f"{name}.py", folder / f"test_{name}.py"

@@ -16,6 +16,9 @@ from typing import Any, Generic, Self, TypeVar
 from .dependencies import PACKAGE, forget_edited
 from .errors import UnknownName
 
+LONGEST = 100
+"""The most letters of a name."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -27,6 +30,9 @@ class Entry:
         """Refuse a function that does not say what it is, or whose name cannot be written down."""
         if not self.name.isprintable():
             raise ValueError(f"the name {self.name!a} has characters that cannot be written down: choose another")
+        word = self.function.__name__
+        if not word.isidentifier() or len(word) > LONGEST:
+            raise ValueError(f"{word[:80]!r} is no name of a part: use a Python name of up to {LONGEST} letters")
         if not self.summary:
             raise ValueError(f"{self.name} has no docstring: say in its first line what it is")
 

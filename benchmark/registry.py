@@ -191,6 +191,8 @@ class Method(Part):
     def __post_init__(self) -> None:
         """Keep the truth from all but the shipped controls and canaries."""
         super().__post_init__()
+        if self.library and not self.library.isidentifier():
+            raise ValueError(f"{self.name[:80]!r}: `library` is the name that a package is imported by, as in 'captum'")
         if self.role != "entrant" and not self.function.__module__.startswith(f"{PACKAGE}."):
             raise ValueError(f"{self.name}: only shipped methods can have the role {self.role!r}")
         if self.role == "entrant" and "truth" in self.needs:

@@ -1,12 +1,30 @@
 """Suites: named, versioned lists of tasks, methods and metrics, read from TOML."""
 
+import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import UnknownName
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+MOST_CELLS = 250_000
+MOST_VALUES = 1000
+
+
+def _plain(name: str) -> str:
+    """Refuse what cannot be part of a path: names of suites become folders and files."""
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"{name[:80]!r} is no name: use up to 64 letters, digits, '_', '-' and '.', a letter or digit first"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_plain)]
 
 
 class Suite(BaseModel):
@@ -14,12 +32,12 @@ class Suite(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
-    version: str
+    name: Name
+    version: Name
     summary: str = ""
     seed: int = 0
-    samples: int = Field(gt=0)
-    repeats: int = Field(default=1, gt=0)
+    samples: int = Field(gt=0, le=1_000_000)
+    repeats: int = Field(default=1, gt=0, le=1000)
     """How often a stochastic method is run, each time on its own streams."""
     tasks: tuple[str, ...] = Field(min_length=1)
     methods: tuple[str, ...] = Field(min_length=1)
@@ -38,10 +56,20 @@ class Suite(BaseModel):
 
     @field_validator("sweep")
     @classmethod
-    def _one(cls, sweep: dict[str, object]) -> dict[str, object]:
+    def _one(cls, sweep: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
         if len(sweep) > 1:
             raise ValueError(f"{', '.join(sweep)} cannot be swept at once: sweep one, and write the others as variants")
+        if sweep and len(values := next(iter(sweep.values()))) > MOST_VALUES:
+            raise ValueError(f"{len(values):,} values are too many: sweep at most {MOST_VALUES:,}")
         return sweep
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        methods = len(self.methods) * max((len(values) for values in self.sweep.values()), default=1)
+        cells = len(self.tasks) * methods * len(self.metrics) * self.repeats
+        if cells > MOST_CELLS:
+            raise ValueError(f"the suite has up to {cells:,} cells: at most {MOST_CELLS:,}, cut it into several suites")
+        return self
 
     @property
     def title(self) -> str:
@@ -60,9 +88,11 @@ def read_suite(path: Path) -> Suite:
 
 
 def _explained(item: object) -> str:
-    where, message = ".".join(map(str, item["loc"])), item["msg"]  # type: ignore[index]
+    where, message = ".".join(map(str, item["loc"])), item["msg"].removeprefix("Value error, ")  # type: ignore[index]
+    if item["type"] in ("greater_than", "less_than_equal"):  # type: ignore[index]
+        message += f", got {item['input']}"  # type: ignore[index]
     if item["type"] != "extra_forbidden":  # type: ignore[index]
-        return f"{where}: {message}"
+        return f"{where}: {message}" if where else message
     close = get_close_matches(where, Suite.model_fields, n=1)
     return f"unknown key {where!r}" + (f", did you mean {close[0]!r}?" if close else "")
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..benchmark import BlackBox, Differentiable, Layered
+from ..benchmark import BlackBox, Differentiable, Layered, metrics, tasks
 from ..benchmark.capabilities import LADDER
 from ..benchmark.results import Results
+from ..benchmark.suite import Suite
 from .compare import Comparison, ProxyComparison, compare, compare_proxies
-from .normalise import TaskScores, task_scores
+from .normalise import ORACLE, RANDOM, TaskScores, task_scores
 from .ranking import Board, dense, make_board
 
 TRACKS = {"differentiable": Differentiable, "black box": BlackBox, "layered": Layered}
@@ -15,6 +16,21 @@ TRACKS = {"differentiable": Differentiable, "black box": BlackBox, "layered": La
 
 A method is ranked where it can run on every task of the track. So no score depends on who else entered.
 """
+
+
+def refuse_unrankable(suite: Suite) -> None:
+    """Refuse, before anything is computed, a suite whose tasks know a truth that nothing in it scores or scales."""
+    given = {score for name in suite.metrics for score in metrics[name].directions}
+    counted = {name: tasks[name].headline for name in suite.tasks if tasks[name].headline}
+    if lacking := [name for name, score in counted.items() if score not in given]:
+        score, more = counted[lacking[0]], f" (and {len(lacking) - 1} more tasks)" if len(lacking) > 1 else ""
+        makers = [name for name in metrics if score in metrics[name].directions]
+        raise ValueError(
+            f"{suite.title}: {lacking[0]}{more} counts by {score}, which no metric of the suite gives: "
+            f"add {' or '.join(makers) or 'a metric that gives it'}"
+        )
+    if counted and (controls := sorted({RANDOM, ORACLE} - set(suite.methods))):
+        raise ValueError(f"{suite.title} lacks the controls that scores are scaled by: add {', '.join(controls)}")
 
 
 @dataclass(frozen=True)
@@ -40,7 +56,7 @@ class Standing:
         """The board of each track that has admitted tasks, and a method that can run on all of them."""
         if self.unranked:
             return {}
-        tables = {name: dense(self.scores, tasks) for name in TRACKS if (tasks := self.tasks(name))}
+        tables = {name: dense(self.scores, counted) for name in TRACKS if (counted := self.tasks(name))}
         return {name: make_board(table) for name, table in tables.items() if not table.scores.empty}
 
     def tasks(self, track: str) -> list[str]:

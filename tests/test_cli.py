@@ -217,6 +217,25 @@ def test_a_full_disk_keeps_what_was_finished(heatproof: Command, monkeypatch: py
     assert kept < set(Path("runs/tiny/store").rglob("*.parquet"))
 
 
+@pytest.mark.parametrize("verb", ["plan", "run"])
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (', "effect_cosine"', "", "tiny@1: linear (and 2 more tasks) counts by effect_cosine, which no metric of"),
+        ('"oracle", ', "", "tiny@1 lacks the controls that scores are scaled by: add oracle"),
+        ('name = "tiny"', 'name = "../../evil"', "name: '../../evil' is no name"),
+        ("samples = 4", f"samples = 4\nrepeats = {10**23}", "repeats: Input should be less than or equal to 1000"),
+    ],
+)
+def test_a_suite_that_cannot_end_in_a_board_is_refused_before_anything_is_computed(
+    heatproof: Command, verb: str, old: str, new: str, message: str
+) -> None:
+    assert old in SUITE
+    Path("tiny.toml").write_text(SUITE.replace(old, new))
+    one_line(heatproof(verb, "tiny.toml"), message)
+    assert [path.name for path in Path().iterdir()] == ["tiny.toml"]
+
+
 def test_no_permission_to_write(heatproof: Command) -> None:
     Path("file").write_text("not a folder")
     one_line(heatproof("run", "tiny.toml", "--out", "file/run"), "Not a directory", "file/run")
@@ -251,7 +270,8 @@ def test_a_new_method_passes_its_own_test(heatproof: Command) -> None:
     assert heatproof("check", "methods", "my_explainer.py").status == 0
     one_line(heatproof("new", "method", "my_explainer"), "exists already")
     one_line(heatproof("new", "method", "gradient"), "exists already")
-    one_line(heatproof("new", "method", "My-Explainer"), "is not a method's name")
+    for name in ("My-Explainer", "../../x", "/etc/x", "a" * 300, ""):
+        one_line(heatproof("new", "method", name), "is not a method's name")
 
 
 def test_a_broken_method_fails_its_check(heatproof: Command) -> None:

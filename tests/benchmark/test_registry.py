@@ -25,7 +25,8 @@ from heatproof.benchmark import (
 )
 from heatproof.benchmark import entries as registry_module
 from heatproof.benchmark.entries import Entry, Registry, import_file
-from heatproof.benchmark.registry import METHOD_WORDS, METRIC_WORDS, TRUTH_WORDS
+from heatproof.benchmark.question import Model
+from heatproof.benchmark.registry import METHOD_WORDS, METRIC_WORDS, TRUTH_WORDS, Divider, Imputer
 
 pytestmark = pytest.mark.usefixtures("own_parts")
 
@@ -36,6 +37,27 @@ def whole(model: Differentiable, x: Tensor, target: Tensor, rng: Rng, *, steps: 
     And more.
     """
     return x
+
+
+@pytest.mark.parametrize("word", ["../../evil", "<lambda>", "a b", "a-b", "", "a" * 101, "a\n"])
+def test_the_name_of_a_part_is_no_path(word: str) -> None:
+    def part(x: Tensor) -> Tensor:
+        """A part."""
+        return x
+
+    part.__name__ = word
+    for kind in (Method, Metric, Imputer, Divider, Model):
+        with pytest.raises(ValueError, match=r"is no name of a part: use a Python name|cannot be written down"):
+            kind(part)
+
+
+def test_the_library_of_a_method_is_no_path() -> None:
+    def part(x: Tensor) -> Tensor:
+        """A part."""
+        return x
+
+    with pytest.raises(ValueError, match="`library` is the name that a package is imported by"):
+        Method(part, library="../../evil")
 
 
 def test_the_signature_is_the_declaration() -> None:

@@ -49,6 +49,15 @@ def test_a_suite_is_read(tmp_path: Path) -> None:
         ('tasks = ["a"]', "tasks = []", "tasks: .*at least 1"),
         ('tasks = ["a"]', 'tasks = ["a"', "tiny.toml is not TOML"),
         ("steps = 3", "steps = [3]", r"settings\.b\.steps"),
+        ("samples = 4", "samples = 1000000000000", "samples: .*less than or equal to 1000000, got 1000000000000"),
+        ("samples = 4", f"samples = 4\nrepeats = {10**23}", f"repeats: .*less than or equal to 1000, got {10**23}"),
+        ("samples = 4", f"samples = {'9' * 4000}", "samples: .*"),
+        ("[settings.b]", f"[sweep]\na = {list(range(1001))}\n[settings.b]", "sweep: 1,001 values are too many"),
+        (
+            'tasks = ["a"]',
+            f"repeats = 1000\ntasks = {[str(i) for i in range(251)]}",
+            "the suite has up to 251,000 cells: at most 250,000, cut it into several suites",
+        ),
         ("[settings.b]", "[sweep]\na = [1]\nb = [2]\n[settings.b]", "sweep: .*a, b cannot be swept at once"),
     ],
 )
@@ -58,6 +67,25 @@ def test_what_is_wrong_is_one_line_that_names_the_file(tmp_path: Path, old: str,
         read_suite(path)
     assert str(refusal.value).startswith(str(path))
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("key", ["name", "version"])
+@pytest.mark.parametrize(
+    "word", ["../../evil", "/etc", "a/b", "a\\\\b", "..", ".hidden", "", "a b", "-x", "a" * 65, "a\\u0000", "ü", "a\\n"]
+)
+def test_the_name_of_a_suite_is_no_path(tmp_path: Path, key: str, word: str) -> None:
+    """Its run directory, its reports and its pack are named after it."""
+    old = {"name": 'name = "tiny"', "version": 'version = "1"'}[key]
+    path = written(tmp_path, WHOLE.replace(old, f'{key} = "{word}"'))
+    with pytest.raises(ValueError, match=f"{key}: '.*' is no name: use up to 64 letters, digits") as refusal:
+        read_suite(path)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("word", ["quick", "my-suite_2", "2026.1", "A"])
+def test_plain_names_of_suites_are_taken(tmp_path: Path, word: str) -> None:
+    whole = WHOLE.replace('"tiny"', f'"{word}"').replace('"1"', f'"{word}"')
+    assert read_suite(written(tmp_path, whole)).title == f"{word}@{word}"
 
 
 def test_a_part_that_is_named_twice_is_refused(tmp_path: Path) -> None:
