@@ -4,9 +4,10 @@ import io
 import random
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 import numpy as np
@@ -25,7 +26,8 @@ def load(module: str) -> ModuleType:
     library = module.partition(".")[0]
     try:
         with quiet():
-            return imported(module)
+            _whole_torchvision()
+            return import_module(module)
     except ModuleNotFoundError as error:
         if error.name != library:
             raise
@@ -55,6 +57,13 @@ def seeded(seed: int) -> Iterator[None]:
     finally:
         np.random.set_state(numpy_state)
         random.setstate(own_state)
+
+
+def _whole_torchvision() -> None:
+    """Import torchvision before a library does: one that fails half-way in this stays half imported for good."""
+    if find_spec("torchvision") is not None:
+        with suppress(ImportError, RuntimeError):
+            imported("torchvision")
 
 
 def imported(module: str) -> ModuleType:

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from functools import cache, wraps
 from importlib import import_module
 from importlib.metadata import packages_distributions, version
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..benchmark import Better, Metric, UnknownName
+from ..benchmark import Better, Metric, Reads, UnknownName
 from ..benchmark.libraries import quiet
 
 LIBRARIES = ("captum", "pytorch_grad_cam", "quantus")
 """The libraries whose metrics can be measured."""
 
-Reads = Literal["signed", "positive", "magnitude"]
 Scored = Callable[..., Mapping[str, Tensor]]
 
 
@@ -54,7 +53,7 @@ class Peer(Metric):
     @property
     def version(self) -> str:
         """The installed version of its library."""
-        return _version(self.library)
+        return version_of(self.library)
 
     def __reduce__(self) -> tuple[Callable[[str, str], "Peer"], tuple[str, str]]:
         """Travel between processes by name."""
@@ -62,7 +61,7 @@ class Peer(Metric):
 
 
 @cache
-def _version(library: str) -> str:
+def version_of(library: str) -> str:
     """Return the version of an installed package; to find out what it is distributed as takes seconds."""
     return version(packages_distributions()[library][0])
 
@@ -92,11 +91,13 @@ def peer(
     declared: Better | None = None,
     reads: Reads = "signed",
     scale_free: bool = True,
+    descriptive: bool = False,
     note: str = "",
 ) -> Callable[[Callable[..., object]], Scored]:
     """Register an adapter: a function in our words that returns their values, one per sample.
 
-    The direction that the library declares counts; `better` is the true one, and counts where it declares none.
+    The direction that the library declares counts; `better` is the true one, and counts where it declares none. One
+    that is `descriptive` does not claim to tell the truth from its opposite by itself, as scores of ours may declare.
     """
 
     def register(function: Callable[..., object]) -> Scored:
@@ -107,6 +108,7 @@ def peer(
             better={name: declared or better or "higher"},
             reads=reads,
             scale_free=scale_free,
+            descriptive=(name,) if descriptive else (),
             theirs=theirs,
             of=of,
             like=name,

@@ -25,7 +25,8 @@ HIDES = (
     like="infidelity",
     same=False,
     better="lower",
-    note=f"normalize=True. {HIDES} Its best factor may be negative, which makes a map as good as its opposite.",
+    descriptive=True,
+    note=f"normalize=True. {HIDES} Its best factor may be negative, so that a map is as good as its opposite.",
 )
 def infidelity(
     model: BlackBox,
@@ -109,7 +110,8 @@ def _infidelity(
     like="max_sensitivity",
     better="lower",
     same=False,
-    note="Its noise comes from torch's global random state, as it offers no seed, and is as large for every column.",
+    note="target= is handed on, as documented. Its noise comes from torch's global random state, as it offers no seed, "
+    "and is as large for every column.",
 )
 def sensitivity_max(
     x: Tensor, target: Tensor, explain: Callable[..., Tensor], *, radius: float = 0.02, samples: int = 8

@@ -12,11 +12,10 @@ from ._adapter import peer
 ROAD = load("pytorch_grad_cam.metrics.road")
 MULTIPLIED = load("pytorch_grad_cam.metrics.cam_mult_image")
 TARGETS = load("pytorch_grad_cam.utils.model_targets")
-IMAGES = load("pytorch_grad_cam.utils.image")
 
 READ = {"probability": TARGETS.ClassifierOutputSoftmaxTarget, "logit": TARGETS.ClassifierOutputTarget}
 """What it calls the two readouts that it knows."""
-PIXELS = "It hides pixels, not units; its own scale_cam_image brings maps to [0, 1]."
+PIXELS = "It hides pixels, not units; maps are brought to [0, 1], as those of its methods are."
 CHANGE = "It returns the change of the score, to which the score of the picture is added."
 BLACK = "The map is the positive part over its largest value, as ours; what is hidden becomes 0."
 
@@ -95,6 +94,7 @@ def drop_in_confidence(model: BlackBox, x: Tensor, target: Tensor, baseline: Ten
     like="average_increase",
     better="higher",
     reads="positive",
+    descriptive=True,
     note=BLACK,
 )
 def increase_in_confidence(model: BlackBox, x: Tensor, target: Tensor, baseline: Tensor, attribution: Tensor) -> Tensor:
@@ -111,8 +111,10 @@ def _asked(metric: Any, model: BlackBox, x: Tensor, target: Tensor, cams: Tensor
 
 
 def _scaled(attribution: Tensor, x: Tensor) -> Tensor:
-    """Return maps as pytorch-grad-cam scales its own, from their least to their largest value."""
-    return torch.as_tensor(IMAGES.scale_cam_image(_pictured(attribution, x).numpy()))
+    """Return maps from 0 to 1, from their least to their largest value; constant ones are 0."""
+    maps = _pictured(attribution, x)
+    least, most = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    return torch.where(most > least, (maps - least) / (most - least), 0.0)
 
 
 def _bright(attribution: Tensor, x: Tensor, baseline: Tensor) -> Tensor:

@@ -7,11 +7,11 @@ from ..errors import Refused
 
 
 class Broken(Exception):  # noqa: N818 - reads as a sentence where it is raised
-    """The contract is broken: what was seen, and what mends it."""
+    """The contract is broken: what was seen, what mends it, and whether only a convention of ours is."""
 
-    def __init__(self, complaint: str, advice: str = "") -> None:
+    def __init__(self, complaint: str, advice: str = "", habit: bool = False) -> None:
         super().__init__(complaint)
-        self.advice = advice
+        self.advice, self.habit = advice, habit
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ def named(name: str, question: Callable[[], str], habit: bool = False) -> NamedC
         except Refused as no:
             return Check(name, True, str(no), skipped=True, habit=habit)
         except Broken as broken:
-            return Check(name, False, str(broken), advice=broken.advice, habit=habit)
+            return Check(name, False, str(broken), advice=broken.advice, habit=habit or broken.habit)
         except Exception as error:  # noqa: BLE001 - whatever a part raises is an outcome
             return Check(name, False, f"{type(error).__name__}: {error}", habit=habit)
 
     return name, outcome
 
 
-def demand(fulfilled: bool, complaint: str, advice: str = "") -> None:
+def demand(fulfilled: bool, complaint: str, advice: str = "", habit: bool = False) -> None:
     """Break the contract, with what was seen and what mends it, where a demand is not fulfilled."""
     if not fulfilled:
-        raise Broken(complaint, advice)
+        raise Broken(complaint, advice, habit)

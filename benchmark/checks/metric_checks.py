@@ -185,7 +185,9 @@ def _ordered(name: str, direction: str, means: Sequence[float]) -> None:
     shown = "the truth has {:.4g}, noise {:.4g}, the opposite {:.4g}".format(*means)
     demand(means[0] == means[0], f"{name} of the truth is NaN")
     blind = close(torch.tensor(means[0]), torch.tensor(means[2]))
-    demand(not blind, f"{name} takes the truth for its opposite: {shown}", "mend or declare it descriptive")
+    demand(
+        not blind, f"{name} does not tell the truth from its opposite: {shown}", "mend it, or declare it descriptive"
+    )
     sign = 1 if direction == "higher" else -1
     wrong = any(sign * good <= sign * bad for good, bad in pairwise(means))
     demand(not wrong, f"{name}, of which {direction} is better, has the order wrong: {shown}")
@@ -264,6 +266,7 @@ def not_finite(subject: Subject) -> str:
 
 
 def _others(subject: Subject, found: Scores, but: Iterable[int], what: str) -> str:
+    subject.demand_undrawn()
     index = [i for i in range(len(subject.question.batch)) if i not in but]
     subject.same({name: values[index] for name, values in found.items()}, index, what)
     return ""

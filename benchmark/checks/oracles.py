@@ -106,11 +106,11 @@ def agrees(metric: Metric, oracle: Oracle, like: str = "", by_scale: bool = Fals
 
 
 def sizes(maps: Tensor) -> list[list[int]]:
-    """Return which maps (N, E) are about as large, by thousands; zero maps are with the first that is not."""
-    power = maps.abs().nan_to_num(0.0, posinf=0.0).amax(1).log10().div(3).round()
-    some = power[power.isfinite()]
-    power = power.where(power.isfinite(), some[0] if len(some) else 0.0)
-    return [(power == size).nonzero()[:, 0].tolist() for size in sorted(set(power.tolist()))]
+    """Return which maps (N, E) have the same largest magnitude; zero maps are with the first that is not."""
+    largest = maps.abs().nan_to_num(0.0, posinf=0.0).amax(1)
+    some = largest[largest > 0]
+    largest = largest.where(largest > 0, some[0] if len(some) else 0.0)
+    return [(largest == size).nonzero()[:, 0].tolist() for size in sorted(set(largest.tolist()))]
 
 
 def _scores(asked: Asked, case: Case, groups: Sequence[list[int]]) -> dict[str, Tensor]:
@@ -131,7 +131,10 @@ def _only(found: Mapping[str, Tensor], like: str) -> Tensor:
 
 
 def _equal(name: str, found: Tensor, expected: Tensor, tolerance: float) -> None:
+    """Demand scores; where the only other ones are of what is undefined, a habit is broken and no number is wrong."""
     wrong = ~torch.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+    number = wrong & ~expected.isnan()
     if wrong.any():
-        i = int(wrong.nonzero()[0, 0])
-        demand(False, f"{name} of sample {i} is {found[i]:.8g}, must be {expected[i]:.8g}")
+        i = int((number if number.any() else wrong).nonzero()[0, 0])
+        what = f"{name} of sample {i} is {found[i]:.8g}, must be {expected[i]:.8g}"
+        demand(False, what, habit=not bool(number.any()))

@@ -1,9 +1,10 @@
 """Methods of pytorch-grad-cam, whose maps go from 0 to 1, each on its own; layers are brought to the picture's grid."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...benchmark import GlassBox, Refused, method
 from ._library import asking
@@ -64,9 +65,21 @@ def _map(name: str, model: GlassBox, x: Tensor, target: Tensor, layer: str, room
     with asking("pytorch_grad_cam") as library, model.lent() as network:
         place = network.layer(layer or model.layers()[-1])
         cam: Any = getattr(library(""), name)(network, [place], reshape_transform=network.grid)
+        if name == "AblationCAM":
+            _ablate_tokens(cam, place, library("ablation_layer"), network.grid)
         wanted = [library("utils.model_targets").ClassifierOutputTarget(label) for label in target.tolist()]
         size = room or len(x)
         maps = [
             cam(some.requires_grad_(), wanted[i * size : (i + 1) * size]) for i, some in enumerate(torch.split(x, size))
         ]
     return torch.cat([torch.from_numpy(part) for part in maps])[:, None]
+
+
+def _ablate_tokens(cam: Any, place: nn.Module, layers: Any, grid: Callable[[Tensor], Tensor]) -> None:
+    """Let AblationCAM hide channels where a layer has them: with its layer for transformers, behind the tokens."""
+
+    def fit(_part: nn.Module, _inputs: object, output: Tensor) -> None:
+        plain = grid(output).shape == output.shape
+        cam.ablation_layer = layers.AblationLayer() if plain else layers.AblationLayerVit()
+
+    place.register_forward_hook(fit)

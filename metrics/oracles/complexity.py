@@ -43,7 +43,7 @@ def sparseness_of_a_ramp_is_nearly_a_third() -> Case:
     return _case([[size * value for value in ramp] for size in SIZES], sparseness=[4 / 15] * 4)
 
 
-@oracle("sparseness")
+@oracle("sparseness", habit=True)
 def sparseness_of_a_zero_map_is_undefined_and_of_a_single_element_is_zero() -> Case:
     """No relevance is on anything; a single element has no other to differ from."""
     return _case([[0.0], [2.0], [-1e-30]], sparseness=[nan, 0.0, 0.0])
@@ -79,13 +79,13 @@ def entropy_of_a_constant_map_is_one_at_any_resolution() -> Case:
     return _case([[size] * 4096 for size in SIZES], entropy=[1.0] * 4)
 
 
-@oracle("entropy")
+@oracle("entropy", habit=True)
 def entropy_of_a_zero_map_is_undefined() -> Case:
     """No relevance has no shares; those beside it have theirs."""
     return _case([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]], entropy=[nan, 0.0, 1.0])
 
 
-@oracle("entropy")
+@oracle("entropy", habit=True)
 def entropy_of_a_single_element_is_undefined() -> Case:
     """All on one and all alike are the same map there, and cannot be 0 and 1."""
     return _case([[2.0], [0.0]], entropy=[nan, nan])
@@ -129,7 +129,7 @@ def effective_complexity_with_no_epsilon_counts_what_is_not_zero() -> Case:
     return _case(maps, {"epsilon": 0.0}, effective_complexity=[3 / 4, 1 / 4])
 
 
-@oracle("effective_complexity")
+@oracle("effective_complexity", habit=True)
 def effective_complexity_of_a_zero_map_is_undefined_and_of_a_single_element_is_one() -> Case:
     """A map without a largest magnitude has no share above it."""
     return _case([[0.0], [2.0], [-1e-30]], effective_complexity=[nan, 1.0, 1.0])

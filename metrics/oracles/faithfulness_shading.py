@@ -56,7 +56,7 @@ def drop_of_a_constant_map_is_perfect() -> Case:
     return judged(asked_about(total, THREE, 3), maps, average_drop=[0.0] * 3, average_increase=[0.0] * 3)
 
 
-@oracle("average_drop")
+@oracle("average_drop", habit=True)
 def drop_of_a_map_without_positive_relevance_is_undefined() -> Case:
     """Zero and negative maps are no masks; the sample beside them keeps its score."""
     expected = {"average_drop": [nan, nan, 0.65], "average_increase": [nan, nan, 0.0]}
@@ -64,7 +64,7 @@ def drop_of_a_map_without_positive_relevance_is_undefined() -> Case:
     return judged(asked_about(total, THREE, 3), maps, **expected)
 
 
-@oracle("average_drop")
+@oracle("average_drop", habit=True)
 def drop_of_what_is_not_positive_is_undefined() -> Case:
     """A share of nothing, or of less, is none; whether the score rises is known all the same."""
     x = torch.tensor([[1.0, 1.0, 0.0], [1.0, 2.0, 0.0]], dtype=torch.float64)

@@ -49,7 +49,7 @@ def subsets_of_an_additive_model_agree_with_its_effects() -> Case:
     return judged(question, maps, PAIRS, faithfulness_correlation=signs, mu_fidelity=signs, infidelity=errors)
 
 
-@oracle("subset_correlations")
+@oracle("subset_correlations", habit=True)
 def subsets_of_a_constant_or_zero_map_have_no_correlation() -> Case:
     """A constant map forecasts the mean fall, 2/5 of all worth; a zero map none. Neither can be correlated."""
     rest = SQUARES - (0.4 * sum(WORTH)) ** 2
@@ -57,7 +57,7 @@ def subsets_of_a_constant_or_zero_map_have_no_correlation() -> Case:
     return judged(asked_about(total, WORTH, 3), [FLAT, NEARLY, NOTHING], PAIRS, **expected)
 
 
-@oracle("subset_correlations")
+@oracle("subset_correlations", habit=True)
 def subsets_of_a_blind_model_have_no_correlation() -> Case:
     """Where hiding does nothing there is nothing to correlate with, and no map is wrong after scaling it to zero."""
     question = asked_about(blind, WORTH, 1)
@@ -89,7 +89,7 @@ def subsets_hide_whole_units() -> Case:
     return judged(question, [relevance], {"size": 0.01}, **expected, infidelity=[_best(forecast, fall)])
 
 
-@oracle("subset_correlations")
+@oracle("subset_correlations", habit=True)
 def subsets_that_tie_but_for_rounding_are_tied() -> Case:
     """0.1 + 0.7 is not 0.2 + 0.6 in floating-point numbers: ranks are those of whole numbers, ten times as large."""
     whole = [1.0, 2.0, 3.0, 6.0, 7.0]
@@ -106,7 +106,7 @@ def subsets_never_hold_everything() -> Case:
     return judged(asked_about(total, WORTH, 1), [relevance], {"size": 1.0}, **expected)
 
 
-@oracle("subset_correlations")
+@oracle("subset_correlations", habit=True)
 def random_subsets_are_all_of_one_size() -> Case:
     """The square of a sum of equal columns falls by the same without any six of twelve: only sizes could differ."""
     question = asked_about(lambda x: x.sum(1) ** 2, [1.0] * 12, 1)
@@ -168,7 +168,7 @@ def sensitivity_n_of_an_additive_model_is_one() -> Case:
     return judged(asked_about(total, WORTH, 4), maps, sensitivity_n=[1.0, 1.0, 1.0, -1.0])
 
 
-@oracle("sensitivity_n")
+@oracle("sensitivity_n", habit=True)
 def sensitivity_n_of_a_constant_or_zero_map_is_undefined() -> Case:
     """All subsets of a size have the same relevance; and a blind model has nothing to correlate with."""
     return judged(asked_about(total, WORTH, 4), [FLAT, [0.1] * 5, NEARLY, NOTHING], sensitivity_n=[nan] * 4)

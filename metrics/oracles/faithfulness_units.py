@@ -46,7 +46,7 @@ def units_with_relevance_but_no_effect_are_counted() -> Case:
     return judged(question, maps, non_sensitivity=[0.5, 1.0, 0.25, 0.75, 0.25])
 
 
-@oracle("unit_effects")
+@oracle("unit_effects", habit=True)
 def units_of_a_constant_or_zero_map_have_no_correlation() -> Case:
     """Where all relevance is the same, nothing correlates with it."""
     nearly = [1.0, 1 + 1e-9, 1 - 1e-9, 1 + 2e-9, 1.0]
@@ -56,7 +56,7 @@ def units_of_a_constant_or_zero_map_have_no_correlation() -> Case:
     return judged(question, [[1.0] * 5, [0.1] * 5, nearly, [0.0] * 5], **dict.fromkeys(names, nothing))
 
 
-@oracle("unit_effects")
+@oracle("unit_effects", habit=True)
 def units_of_a_blind_model_have_no_effect() -> Case:
     """Nothing correlates with no effect; what has relevance all the same is counted."""
     names = ("faithfulness_estimate", "leave_one_out", "monotonicity_correlation")
@@ -71,7 +71,7 @@ def units_of_an_and_have_effects_those_of_an_or_have_none() -> Case:
     return judged(asked_about(every, SIX, 1), ones, **{key: [1.0] for key in expected}, non_sensitivity=[0.0])
 
 
-@oracle("unit_effects")
+@oracle("unit_effects", habit=True)
 def units_that_stand_in_for_each_other_have_no_effect_alone() -> Case:
     """Of "one of the first three of six" none is needed: these scores are blind to all three."""
     ones, expected = [[1 / 3, 1 / 3, 1 / 3, 0.0, 0.0, 0.0]], ("faithfulness_estimate", "leave_one_out")

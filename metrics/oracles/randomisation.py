@@ -84,7 +84,7 @@ def bare_parameters_are_forgotten_too() -> Case:
     return Case(question, maps(), expected, method=watching(0, RISING, FALLING))
 
 
-@oracle("mprt")
+@oracle("mprt", habit=True)
 def constant_map_has_no_order_to_keep() -> Case:
     """Of a constant map no order can be lost: undefined."""
     return Case(asked(), maps(FLAT), all_of(nan, *MPRT), method=watching(0, FLAT, FLAT))
@@ -146,7 +146,7 @@ def noise_is_normal_and_relative_to_the_column() -> Case:
     return Case(question, maps(), all_of(-1.0, *SMOOTH), {"draws": 200, "steps": 1}, counted)
 
 
-@oracle("smooth_mprt")
+@oracle("smooth_mprt", habit=True)
 def constant_average_has_no_order() -> Case:
     """A constant map is constant on average: undefined."""
     return Case(asked(), maps(FLAT), all_of(nan, *SMOOTH), method=watching(0, FLAT, FLAT))

@@ -67,7 +67,7 @@ def everything_is_forgotten_at_once() -> Case:
     return Case(asked(5), maps(HALVES), all_of(1.0, "efficient_mprt"), method=count)
 
 
-@oracle("efficient_mprt")
+@oracle("efficient_mprt", habit=True)
 def constant_map_has_no_entropy_to_rise() -> Case:
     """Relative to an entropy of zero every rise is undefined."""
     return Case(asked(), maps(FLAT), all_of(nan, "efficient_mprt"), method=watching(0, FLAT, RISING))
@@ -116,7 +116,7 @@ def sign_of_the_evidence_counts() -> Case:
     return Case(classes(), maps(values), all_of(-1.0, "random_logit"), method=answering(values, -values))
 
 
-@oracle("random_logit")
+@oracle("random_logit", habit=True)
 def constant_map_of_a_class() -> Case:
     """A constant map, of either class, has no order to be alike: undefined."""
     return Case(classes(), maps(), all_of(nan, "random_logit"), method=answering(RISING, FLAT))

@@ -37,13 +37,13 @@ def relevance_mass_of_a_constant_map_is_the_share_of_the_truth() -> Case:
     return masked(SHARES, FLAT, relevance_mass=[1 / 4, 1 / 2, nan, 2 / 3, nan])
 
 
-@oracle("relevance_mass")
+@oracle("relevance_mass", habit=True)
 def relevance_mass_of_an_empty_truth_is_undefined() -> Case:
     """Where nothing is true there is nothing to be on, even if relevance is everywhere else."""
     return masked(NOTHING, [FALLING] * 3, relevance_mass=[nan] * 3)
 
 
-@oracle("relevance_mass")
+@oracle("relevance_mass", habit=True)
 def relevance_mass_of_a_full_truth_is_one() -> Case:
     """Where everything is true, all positive relevance is on it, on how many elements it may be."""
     maps = [[4.0, -3.0, 2.0, 1.0], [4.0, 0.0, 0.0, 0.0], [-4.0, 0.0, 0.0, 0.0]]
@@ -72,19 +72,19 @@ def relevance_rank_counts_the_first_k() -> Case:
     return masked("TFT.", maps, relevance_rank=[1 / 2, 1.0, 1 / 2, 1 / 2])
 
 
-@oracle("relevance_rank")
+@oracle("relevance_rank", habit=True)
 def relevance_rank_of_a_constant_map_is_the_share_of_the_truth() -> Case:
     """Where all elements are tied, the k first hold as much truth as all of them."""
     return masked(SHARES, FLAT, relevance_rank=[1 / 4, 1 / 2, 3 / 4, 2 / 3, 1 / 4])
 
 
-@oracle("relevance_rank")
+@oracle("relevance_rank", habit=True)
 def relevance_rank_is_the_mean_over_all_orders_of_ties() -> Case:
     """Every order of six elements is tried, those that respect relevance are averaged."""
     return drawn("relevance_rank", 81, _over_all_orders(None))
 
 
-@oracle("relevance_rank")
+@oracle("relevance_rank", habit=True)
 def relevance_rank_of_an_empty_truth_is_undefined() -> Case:
     """The first 0 elements hold no share of anything."""
     return masked(NOTHING, [FALLING] * 3, relevance_rank=[nan] * 3)
@@ -103,19 +103,19 @@ def pointing_game_is_whether_the_largest_is_true() -> Case:
     return masked("TFT.", maps, pointing_game=[1.0, 0.0, 0.0, 1.0])
 
 
-@oracle("pointing_game")
+@oracle("pointing_game", habit=True)
 def pointing_game_of_a_constant_map_is_the_share_of_the_truth() -> Case:
     """A map that points everywhere is no hit: tied maxima count with the share of them that is true."""
     return masked(SHARES, FLAT, pointing_game=[1 / 4, 1 / 2, 3 / 4, 2 / 3, 1 / 4])
 
 
-@oracle("pointing_game")
+@oracle("pointing_game", habit=True)
 def pointing_game_is_the_mean_over_all_orders_of_ties() -> Case:
     """Every order of six elements is tried, those that respect relevance are averaged."""
     return drawn("pointing_game", 82, _over_all_orders(1))
 
 
-@oracle("pointing_game")
+@oracle("pointing_game", habit=True)
 def pointing_game_of_an_empty_truth_is_undefined() -> Case:
     """Where nothing is true there is nothing to hit."""
     return masked(NOTHING, [FALLING] * 3, pointing_game=[nan] * 3)
@@ -165,20 +165,20 @@ def top_k_intersection_takes_at_least_one() -> Case:
     return masked("TFFF", maps, top_k_intersection=[1.0, 0.0])
 
 
-@oracle("top_k_intersection")
+@oracle("top_k_intersection", habit=True)
 def top_k_intersection_of_a_constant_map_is_the_share_of_the_truth() -> Case:
     """Where all elements are tied, the k first hold as much truth as all of them."""
     case = masked(SHARES, FLAT, top_k_intersection=[1 / 4, 1 / 2, 3 / 4, 2 / 3, 1 / 4])
     return replace(case, settings={"share": 0.5})
 
 
-@oracle("top_k_intersection")
+@oracle("top_k_intersection", habit=True)
 def top_k_intersection_is_the_mean_over_all_orders_of_ties() -> Case:
     """Every order of the elements is tried; a share of a thousandth takes the first one."""
     return replace(drawn("top_k_intersection", 83, _over_all_orders(1)), settings={"share": 0.001})
 
 
-@oracle("top_k_intersection")
+@oracle("top_k_intersection", habit=True)
 def top_k_intersection_of_an_empty_truth_is_undefined_and_of_a_full_one_is_one() -> Case:
     """Where nothing is true, 0 would look like a bad map; where everything is, no map can miss."""
     maps = [FALLING] * 5

@@ -37,7 +37,7 @@ def localisation_auc_is_that_of_all_pairs() -> Case:
     return drawn("localisation_auc", 84, judged)
 
 
-@oracle("localisation_auc")
+@oracle("localisation_auc", habit=True)
 def localisation_auc_of_an_empty_or_full_truth_is_undefined() -> Case:
     """Without both kinds of elements there is no pair."""
     masks = [*NOTHING, "TTTT", "T.TT", "T..."]

@@ -1,6 +1,6 @@
 """How quantus is called: as its documentation shows, with its defaults, about the same model, maps and features."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from math import gcd
@@ -14,6 +14,7 @@ from ...benchmark import (
     Better,
     BlackBox,
     Network,
+    Reads,
     Refused,
     WhiteBox,
     areas,
@@ -23,12 +24,14 @@ from ...benchmark import (
     read_logits,
 )
 from ...benchmark.libraries import load
-from .._adapter import Reads, Scored, peer
+from .._adapter import Scored, peer
 
 LIBRARY = load("quantus")
 Array = np.ndarray[Any, np.dtype[Any]]
 BATCH = 8
 """The samples of a batch, fewer than the checks ask about: what goes wrong across batches must show."""
+REFUSALS = ("inconsistent results since many metrics rely on ordering", "should not all be less than zero")
+"""What it says of a batch of maps that it does not judge, on purpose: constant ones, or negative ones."""
 SOFTMAX = {"probability": True, "logit": False}
 """What quantus calls the two readouts that it knows."""
 
@@ -42,6 +45,7 @@ def quantus_peer(
     better: Better | None = None,
     reads: Reads = "signed",
     scale_free: bool = True,
+    descriptive: bool = False,
     note: str = "",
 ) -> Callable[[Callable[..., object]], Scored]:
     """Register an adapter for a class of quantus, which declares the direction of better itself."""
@@ -55,6 +59,7 @@ def quantus_peer(
         declared=declared,
         reads=reads,
         scale_free=scale_free,
+        descriptive=descriptive,
         note=note,
     )
 
@@ -62,22 +67,27 @@ def quantus_peer(
 class Outputs(nn.Module):
     """A model as quantus wants it: a module in evaluation mode, from inputs in data space to logits."""
 
-    def __init__(self, model: BlackBox, x: Tensor) -> None:
+    def __init__(self, model: BlackBox, x: Tensor, shape: Sequence[int] | None = None) -> None:
         super().__init__()
         self.logits: Callable[[Tensor], Tensor] = model.logits
-        self.dtype = x.dtype
+        self.dtype, self.shape = x.dtype, x.shape[1:] if shape is None else shape
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits (N, K)."""
-        return self.logits(x.to(self.dtype))
+        return self.logits(x.to(self.dtype).reshape(len(x), *self.shape))
 
 
 def ask(metric: Any, x: Tensor, target: Tensor, **words: object) -> Any:
     """Call a metric of quantus on samples, in batches."""
     arrays = {name: word.numpy() if isinstance(word, Tensor) else word for name, word in words.items()}
     call = {"model": None, "channel_first": True, "batch_size": BATCH, **arrays}
-    return metric(x_batch=x.numpy(), y_batch=target.numpy(), **call)
+    try:
+        return metric(x_batch=x.numpy(), y_batch=target.numpy(), **call)
+    except AssertionError as error:
+        if not any(words in str(error) for words in REFUSALS):
+            raise
+        raise Refused(f"quantus does not judge such maps, on purpose: {str(error).partition(',')[0]}") from None
 
 
 def made(kind: str, x: Tensor, **settings: object) -> Any:
@@ -93,7 +103,10 @@ def asked(metric: Any, model: BlackBox, x: Tensor, target: Tensor, maps: Tensor)
     """Call a metric of quantus that asks the model on maps."""
     words = {"a_batch": maps, "model": Outputs(model, x), "softmax": softmax_of(model)}
     answer = ask(metric, x, target, **words)
-    return torch.as_tensor(list(answer.values()) if isinstance(answer, dict) else np.asarray(answer)).double()
+    values = torch.as_tensor(list(answer.values()) if isinstance(answer, dict) else np.asarray(answer)).double()
+    if len(values) != len(x):
+        raise Refused("quantus returns one value for each step here, over the samples, and none for a sample")
+    return values
 
 
 def softmax_of(model: BlackBox) -> bool:

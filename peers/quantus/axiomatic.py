@@ -14,7 +14,6 @@ from ._call import as_map, ask, asked, explaining, filling, made, quantus_peer
     of="completeness",
     like="completeness",
     same=False,
-    scale_free=False,
     note="It says whether relevance, divided by the largest of the batch, is complete to the last bit; "
     "ours how far it is from it.",
 )

@@ -79,6 +79,7 @@ def region_perturbation(
     "Monotonicity",
     of="perturbation_curves",
     like="monotonicity",
+    descriptive=True,
     note="abs=False: ours reads signed maps. Only where a unit is a step that it can make.",
 )
 def monotonicity(
@@ -105,7 +106,7 @@ def monotonicity(
     of="road",
     like="road_morf",
     same=False,
-    note="It returns the accuracy over the samples for each share, no score of a sample.",
+    note="It returns the accuracy over the samples of the first batch for each share, no score of a sample.",
 )
 def road(model: BlackBox, x: Tensor, target: Tensor, units: Tensor, attribution: Tensor) -> Tensor:
     """ROAD of quantus."""

@@ -1,12 +1,27 @@
 """Metrics of quantus that compare relevance with what removing features does."""
 
-from math import isqrt
+from math import comb, isqrt
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ...benchmark import BlackBox, like_input, unit_count
-from ._call import as_map, asked, filling, made, quantus_peer, stride, unit_area, unit_entries, unit_map, whole_step
+from ...benchmark import BlackBox, Refused, like_input, unit_count
+from ._call import (
+    Outputs,
+    as_map,
+    ask,
+    asked,
+    filling,
+    made,
+    quantus_peer,
+    softmax_of,
+    stride,
+    unit_area,
+    unit_entries,
+    unit_map,
+    whole_step,
+)
 
 WHOLE = "Only where a unit is a step that it can make."
 EVERYTHING = (
@@ -18,7 +33,8 @@ EVERYTHING = (
     "FaithfulnessCorrelation",
     of="subset_correlations",
     like="faithfulness_correlation",
-    note="Its features are single numbers, not units: those of a picture's channels, one by one.",
+    note="Its features are single numbers, not units: those of a picture's channels, one by one. Rows are handed over "
+    "as (N, 1, D), for it counts the features of a sample from the third dimension on.",
 )
 def faithfulness_correlation(
     model: BlackBox,
@@ -32,9 +48,16 @@ def faithfulness_correlation(
 ) -> Tensor:
     """FaithfulnessCorrelation of quantus."""
     numbers = x[0].numel()
-    own = {"nr_runs": subsets, "subset_size": max(1, min(round(size * numbers), numbers - 1))}
+    count = max(1, min(round(size * numbers), numbers - 1))
+    if comb(numbers, count) <= subsets:
+        raise Refused("quantus draws subsets at random where all that there are would do; ours takes them all")
+    own = {"nr_runs": subsets, "subset_size": count}
     metric = made("FaithfulnessCorrelation", x, perturb_baseline=filling(baseline), return_aggregate=False, **own)
-    return asked(metric, model, x, target, as_map(attribution, x))
+    maps = as_map(attribution, x)
+    if x.ndim > 2:
+        return asked(metric, model, x, target, maps)
+    words = {"a_batch": maps[:, None], "model": Outputs(model, x, x.shape[1:]), "softmax": softmax_of(model)}
+    return torch.as_tensor(np.asarray(ask(metric, x[:, None], target, **words))).double()
 
 
 @quantus_peer("FaithfulnessEstimate", of="unit_effects", like="faithfulness_estimate", note=WHOLE)
@@ -68,6 +91,7 @@ def monotonicity_correlation(
     of="unit_effects",
     like="non_sensitivity",
     reads="magnitude",
+    descriptive=True,
     note="Its count is divided by the number of units; eps is absolute for effects, relative to the batch for maps.",
 )
 def non_sensitivity(

@@ -48,14 +48,17 @@ def mprt_full(model: WhiteBox, x: Tensor, target: Tensor, attribution: Tensor, e
     of="smooth_mprt",
     like="smooth_mprt",
     same=False,
-    note=f"It explains with captum's gradient, whatever function it is handed. {DRAWS}",
+    note=f"It explains as explain_func_kwargs say (here the gradient of captum), not with explain_func. {DRAWS}",
 )
 def smooth_mprt(
     model: WhiteBox, x: Tensor, target: Tensor, attribution: Tensor, explain: Explain, *, draws: int = 8
 ) -> object:
     """SmoothMPRT of quantus, from the input on, on average."""
     own = {"abs": False, "nr_samples": draws, "return_average_correlation": True}
-    return _forgetful("SmoothMPRT", model, x, target, attribution, explain, **own)
+    # It explains again, but `explain` cannot be handed to it.
+    own_way = {"explain_func": LIBRARY.explain, "explain_func_kwargs": {"method": "Gradient"}}
+    words = {"a_batch": as_map(attribution, x), "model": Whole(model, x), **own_way}
+    return ask(made("SmoothMPRT", x, **own), x, target, batch_size=len(x), **words)
 
 
 @quantus_peer("EfficientMPRT", of="efficient_mprt", like="efficient_mprt", same=False, note="Its draws are others.")

@@ -143,7 +143,9 @@ def continuity(model: BlackBox, x: Tensor, target: Tensor, attribution: Tensor, 
     like="consistency",
     same=False,
     better="higher",
-    note="It compares samples of a batch by the signs of their first five pixels, magnitudes taken before.",
+    descriptive=True,
+    note="It compares samples of a batch by the signs of their first five pixels, magnitudes taken before; of one map "
+    "alone it says nothing.",
 )
 def consistency(model: BlackBox, x: Tensor, target: Tensor, attribution: Tensor) -> object:
     """Consistency of quantus."""
@@ -152,7 +154,10 @@ def consistency(model: BlackBox, x: Tensor, target: Tensor, attribution: Tensor)
 
 
 @quantus_peer(
-    "Sufficiency", note="It compares samples of a batch by the distance of their maps; no metric of ours does."
+    "Sufficiency",
+    descriptive=True,
+    note="It compares samples of a batch by the distance of their maps, and says nothing of one alone; no metric of "
+    "ours does.",
 )
 def sufficiency(model: BlackBox, x: Tensor, target: Tensor, attribution: Tensor) -> object:
     """Sufficiency of quantus."""

@@ -341,7 +341,7 @@ def test_every_score_is_judged_by_itself() -> None:
     both = Metric(drop, better={"left": "lower", "zeros": "lower"}, passes=lambda: (1, 0))
     found = outcome(both)["truth_first[linear_table]"]
     assert not found.passed
-    assert found.reason.startswith("zeros takes the truth for its opposite")
+    assert found.reason.startswith("zeros does not tell the truth from its opposite")
     none = replace(both, descriptive=("left", "zeros"))
     assert outcome(none)["truth_first[linear_table]"].skipped
 
@@ -362,7 +362,7 @@ def test_what_is_drawn_from_the_global_state_is_compared_under_one_seed() -> Non
 
 
 def test_maps_of_one_size_meet_in_a_batch() -> None:
-    maps = torch.tensor([[1.0, 0.0], [0.0, 1e12], [0.0, 0.0], [3.0, -4.0], [1e-12, 0.0]])
+    maps = torch.tensor([[1.0, 0.0], [0.0, 1e12], [0.0, 0.0], [0.5, -1.0], [1e-12, 0.0]])
     assert sizes(maps) == [[4], [0, 2, 3], [1]]
     assert sizes(torch.zeros(2, 3)) == [[0, 1]]
 

@@ -63,6 +63,12 @@ def test_a_torchvision_that_loads_its_operators_is_left_alone(tmp_path: Path) ->
     subprocess.run([sys.executable, "-c", f"{code}; load('torchvision').library"], check=True)
 
 
+def test_a_library_finds_torchvision_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = attempts(monkeypatch, RuntimeError(UNDECLARED), ModuleType("torchvision"), ModuleType("quantus"))
+    assert libraries.load("quantus").__name__ == "quantus"
+    assert done == ["torchvision", "declared", "torchvision", "quantus"]
+
+
 @pytest.mark.slow
 def test_a_fresh_interpreter_imports_it_without_a_warning() -> None:
     code = "from heatproof.models._torchvision import timm; import torchvision; timm.create_model('resnet10t')"

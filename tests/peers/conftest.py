@@ -10,6 +10,9 @@ from heatproof import peers
 from heatproof.benchmark import Batch, Gate, Method, Metric, Network, Truth, column_units, grid_units, metrics
 from heatproof.benchmark.checks._questions import Question, seeded
 from heatproof.benchmark.harness import Asked, score
+from heatproof.benchmark.libraries import imported
+
+imported("torchvision")
 
 Scored = Callable[..., Tensor]
 

@@ -69,4 +69,7 @@ def test_every_peer_is_like_a_score_of_ours_and_says_how_it_differs(library: str
     for peer in found:
         assert peer.same or peer.note, peer.name
         assert not peer.of or peer.like in metrics[peer.of].directions, peer.name
+        assert not peer.same or (peer.like in peer.descriptive) == (peer.like in metrics[peer.of].descriptive), (
+            peer.name
+        )
         assert peer.version

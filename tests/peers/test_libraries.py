@@ -1,7 +1,9 @@
 """Methods of libraries that only this environment has: their contract and bills, and their values against ours."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import torch
@@ -144,6 +146,20 @@ def test_a_transformer_is_brought_to_the_grid_of_the_picture() -> None:
     theirs, ours = (told(name, question) for name in ("grad_cam@pytorch_grad_cam", "grad_cam"))
     assert float(theirs.amax()) > 0.5
     assert ((theirs - from_0_to_1(ours)).abs() < 1e-4).all()
+
+
+def test_ablation_of_a_transformer_is_what_the_librarys_own_example_gives() -> None:
+    """Its example for transformers passes AblationLayerVit: channels are behind the tokens there."""
+    question = METHOD_QUESTIONS["tokens"]()
+    theirs = told("ablation_cam@pytorch_grad_cam", question)
+    cam, layers = import_module("pytorch_grad_cam"), import_module("pytorch_grad_cam.ablation_layer")
+    targets = import_module("pytorch_grad_cam.utils.model_targets")
+    module, grid = deepcopy(question.gate.module).eval(), question.gate.network.grid
+    whole = nn.Sequential(module, nn.Softmax(1))
+    ablation = cam.AblationCAM(whole, [module.blocks[0]], grid, ablation_layer=layers.AblationLayerVit())
+    labels = [targets.ClassifierOutputTarget(label) for label in question.batch.target.tolist()]
+    expected = torch.from_numpy(ablation(question.batch.x.clone(), labels)).flatten(1)
+    agree(theirs, expected)
 
 
 def loud() -> dict[str, nn.Module]:

@@ -9,9 +9,7 @@ from torch import Tensor
 
 from heatproof.benchmark import Refused
 from heatproof.benchmark.checks._questions import Question
-from heatproof.benchmark.libraries import imported
 
-imported("torchvision")
 cam = pytest.importorskip("pytorch_grad_cam.metrics.perturbation_confidence", reason="grad-cam is not installed")
 
 Scored = Callable[..., Tensor]
