@@ -110,7 +110,7 @@ def _maps(attributions: Mapping[str, Array] | str | Path, batch: Batch) -> dict[
     for name, each in given.items():
         try:
             shaped = each.reshape(len(each), -1) if each.shape[1:] == batch.x.shape[2:] else each
-            maps[name] = to_elements(shaped, batch.x, batch.units).float().double()
+            maps[name] = to_elements(shaped, batch.x, batch.units)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
     return maps

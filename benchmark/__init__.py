@@ -14,7 +14,7 @@ from .gate import Gate
 from .network import Network, read_logits, read_out
 from .question import Model, Source, Task, model, models, sources, task, tasks, training_data
 from .randomness import Rng, seed_of, streams
-from .ranking import descending, ranks, tied_share
+from .ranking import descending, ranks, rounding_of, snapped, tied_share
 from .regions import divide, mask_units
 from .registry import (
     Better,
@@ -43,6 +43,7 @@ from .units import (
     like_input,
     per_unit,
     spread,
+    uncancelled,
     unit_count,
 )
 
@@ -103,7 +104,9 @@ __all__ = [
     "ranks",
     "read_logits",
     "read_out",
+    "rounding_of",
     "seed_of",
+    "snapped",
     "sources",
     "spread",
     "streams",
@@ -111,5 +114,6 @@ __all__ = [
     "tasks",
     "tied_share",
     "training_data",
+    "uncancelled",
     "unit_count",
 ]

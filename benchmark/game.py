@@ -15,6 +15,7 @@ from .errors import Refused
 from .gate import NUMBERS
 from .network import check_readout, read_out
 from .randomness import streams
+from .ranking import rounding_of
 from .registry import Imputer, imputers
 from .units import at_elements, impute, unit_count
 
@@ -85,7 +86,16 @@ class Game:
     @cached_property
     def full(self) -> Tensor:
         """The score of the whole inputs, (N,); one pass."""
-        return self.scores(torch.ones(len(self.batch), 1, self.players, dtype=torch.bool))[:, 0]
+        return self.read(self._whole)[:, 0]
+
+    @cached_property
+    def _whole(self) -> Tensor:
+        return self.logits(torch.ones(len(self.batch), 1, self.players, dtype=torch.bool))
+
+    @property
+    def rounding(self) -> float:
+        """How far apart, relative to the largest, differences of scores are that only the model's precision makes."""
+        return rounding_of(self._whole.dtype)
 
     @cached_property
     def empty(self) -> Tensor:

@@ -93,7 +93,7 @@ class Asked:
 
 
 def explain(method: Asked, gate: Gate, batch: Batch) -> tuple[Tensor, Cost]:
-    """Return a method's attributions per element (N, E) and what they cost; rounded to float32, as they are stored."""
+    """Return a method's attributions per element (N, E) and what they cost."""
     own = gate.metered()
     start = time.perf_counter()
     portions = _portions(batch, gate.room(batch.x))
@@ -136,7 +136,7 @@ def _explain_some(method: Asked, gate: Gate, batch: Batch) -> Tensor:
         "truth": lambda: batch.truth,
     }
     answer = plain_tensor(method.call(offers), part.name, "shaped like x or like units")
-    return to_elements(answer.detach().to(batch.x.device), batch.x, batch.units).float().double()
+    return to_elements(answer.detach().to(batch.x.device), batch.x, batch.units)
 
 
 def plain_tensor(answer: object, part: str, expected: str) -> Tensor:

@@ -127,7 +127,7 @@ def _attempt(job: Job) -> Maps | Record:
         return _failure(cell, error, job.timeout)
     if not attribution.isfinite().all(1).any():
         return _failure(cell, ValueError("every map has NaN or infinite values"), job.timeout)
-    return Maps(batch.ids, attribution.float(), cost)
+    return Maps(batch.ids, attribution, cost)
 
 
 def _scored(job: Job, cell: Cell, maps: Maps) -> Record:
@@ -136,7 +136,7 @@ def _scored(job: Job, cell: Cell, maps: Maps) -> Record:
             batch = _questions(job, cell)
             gate = cell.task.gate(job.batch_size)
             memory = _memory(cell.task.sample_set, cell.size)
-            scores, cost = score(cell.metric, gate, batch, maps.values.double(), cell.method, memory)
+            scores, cost = score(cell.metric, gate, batch, maps.values, cell.method, memory)
     except (Exception, OutOfTime) as error:  # noqa: BLE001 - a cell is attempted here
         return replace(_failure(cell, error, job.timeout), explained=maps.cost)
     bad = int((~maps.values.isfinite().all(1)).sum())

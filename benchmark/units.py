@@ -9,6 +9,9 @@ from math import prod
 import torch
 from torch import Tensor
 
+CANCELLED = 2.0**-40
+"""A sum below this share of the magnitudes that it is made of is the rounding of double precision."""
+
 
 def element_count(x: Tensor) -> int:
     """Return how many elements a sample of `x` has: its pixels (N, C, H, W), or its columns or tokens (N, D)."""
@@ -21,12 +24,14 @@ def like_input(elements: Tensor, x: Tensor) -> Tensor:
 
 
 def to_elements(attribution: Tensor, x: Tensor, units: Tensor) -> Tensor:
-    """Bring an attribution that is shaped like `x`, (N, E) or (N, U) to elements (N, E).
+    """Bring an attribution that is shaped like `x`, (N, E) or (N, U) to elements (N, E), in double precision.
 
     Channels are summed; the relevance of a unit is spread evenly over its elements, so that its sum stays.
     Any other shape is a ValueError.
     """
     n, elements, count = len(x), units.shape[1], unit_count(units)
+    # Before anything is summed: half precision, in which networks may run, ends at 65504 and has three digits.
+    attribution = attribution.double()
     if attribution.shape == x.shape and x.ndim > 2:
         return attribution.sum(1).reshape(n, elements)
     if attribution.shape in (x.shape, (n, elements)):
@@ -52,10 +57,23 @@ def areas(units: Tensor, count: int | None = None) -> Tensor:
 
 
 def per_unit(elements: Tensor, units: Tensor, count: int | None = None) -> Tensor:
-    """Sum something over the elements of each unit: (N, E) to (N, U); elements labelled -1 belong to none."""
+    """Sum something over the elements of each unit: (N, E) to (N, U); elements labelled -1 belong to none.
+
+    What cancels but for rounding makes zero, or else rounding would rank it.
+    """
     count = unit_count(units) if count is None else count
-    total = elements.new_zeros(len(units), count + 1)
-    return total.scatter_add_(1, torch.where(units < 0, count, units), elements)[:, :count]
+    label = torch.where(units < 0, count, units)
+    total = _summed(elements, label, count)
+    return uncancelled(total, _summed(elements.abs(), label, count)) if elements.is_floating_point() else total
+
+
+def _summed(elements: Tensor, label: Tensor, count: int) -> Tensor:
+    return elements.new_zeros(len(label), count + 1).scatter_add_(1, label, elements)[:, :count]
+
+
+def uncancelled(total: Tensor, magnitude: Tensor) -> Tensor:
+    """Return sums of numbers, zero where they are but the rounding of the sum of these numbers' magnitudes."""
+    return total.masked_fill(total.abs() < CANCELLED * magnitude, 0.0)
 
 
 def at_elements(values: Tensor, units: Tensor) -> Tensor:
@@ -65,8 +83,8 @@ def at_elements(values: Tensor, units: Tensor) -> Tensor:
 
 
 def spread(values: Tensor, units: Tensor) -> Tensor:
-    """Spread the value of each unit evenly over its elements: (N, U) to (N, E)."""
-    return at_elements(values / areas(units, values.shape[1]).clamp(min=1), units)
+    """Spread the value of each unit evenly over its elements: (N, U) to (N, E), in double precision."""
+    return at_elements(values.double() / areas(units, values.shape[1]).clamp(min=1), units)
 
 
 def grid_units(x: Tensor, size: int) -> Tensor:

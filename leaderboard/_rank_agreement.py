@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from ..benchmark import UnknownName, areas, per_unit, streams
+from ..benchmark import UnknownName, areas, per_unit, snapped, streams
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -108,13 +108,13 @@ class Compared:
 def unit_relevance(maps: Tensor, units: Tensor) -> Floats:
     """Return relevance per area (N, U) of maps (N, E) with units (N, E), in parts of each map's largest magnitude.
 
-    In single precision, as maps are stored: units that differ by the rounding of a sum are tied.
+    Units that differ by the rounding of a sum are tied.
     """
     if maps.shape != units.shape:
         raise ValueError(f"maps have shape {tuple(maps.shape)}, units {tuple(units.shape)}: give both (N, E)")
     density = per_unit(maps.double(), units) / areas(units).clamp(min=1)
     largest = torch.from_numpy(unit_scale(maps, units))[:, None]
-    found: Floats = (density / largest.where(largest > 0, 1)).float().double().numpy()
+    found: Floats = snapped(density / largest.where(largest > 0, 1)).numpy()
     return found
 
 

@@ -44,7 +44,7 @@ def explain_again(
             maps, cost = explain(cell.method, cell.task.gate(), batch)
         except Refused:
             continue
-        results.store.put_maps(key, Maps(batch.ids, maps.float(), cost))
+        results.store.put_maps(key, Maps(batch.ids, maps, cost))
 
 
 def cost_of(missing: Mapping[str, tuple[Cell, Cost]]) -> str:

@@ -39,8 +39,9 @@ def coordinates(at: Tensor, x: Tensor, baseline: Tensor) -> Tensor:
 
 def relative_change(before: Tensor, after: Tensor, order: int = 2) -> Tensor:
     """Return the length (N,) of a change relative to what was there, both (N, D); NaN of nothing, or beyond numbers."""
-    was, change = (vector_norm(each.double(), order, dim=1) for each in (before, after - before))
-    ratio: Tensor = change / was.where(was > 0, torch.nan)
+    unit = before.double().abs().amax(1, keepdim=True)
+    was, became = (each.double() / unit.where(unit > 0, torch.nan) for each in (before, after))
+    ratio: Tensor = vector_norm(became - was, order, dim=1) / vector_norm(was, order, dim=1)
     return ratio.where(ratio.isfinite(), torch.nan)
 
 

@@ -13,7 +13,7 @@ Change = Callable[[Network], Network]
 ROUNDING = 1e-3
 """How far two ways to compute the same logits may be apart."""
 RESOLUTION = 1e-6
-"""Maps are stored in single precision: what is closer is the same."""
+"""Most networks compute in single precision: what is closer is the same."""
 
 
 def seeing(view: Callable[[Tensor], Tensor]) -> Change:

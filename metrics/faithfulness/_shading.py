@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from ...benchmark import like_input
+from ...benchmark import like_input, snapped
 
 
 def brightness(attribution: Tensor) -> Tensor:
     """Return the positive part of maps (N, E) over its largest value, in [0, 1]; NaN where nothing is positive."""
-    positive = attribution.clamp(min=0)
+    positive = snapped(attribution.clamp(min=0))
     most = positive.amax(1, keepdim=True)
     return positive / most.where(most > 0, torch.nan)
 

@@ -6,7 +6,7 @@ from math import comb
 import torch
 from torch import Tensor
 
-from ...benchmark import Game, Rng, per_unit
+from ...benchmark import Game, Rng, per_unit, uncancelled
 
 
 def subset_count(units: int, size: int, most: int) -> int:
@@ -24,8 +24,8 @@ def subset_effects(
 ) -> tuple[Tensor, Tensor]:
     """Return the relevance (N, M) in subsets of so many units, and the fall of the score when each is hidden."""
     hidden = _subsets(game.players, size, most, rng)
-    relevance = per_unit(attribution, units)[:, None]
-    return (relevance * hidden).sum(2), game.full[:, None] - game.scores(~hidden)
+    chosen = per_unit(attribution, units)[:, None] * hidden
+    return uncancelled(chosen.sum(2), chosen.abs().sum(2)), game.full[:, None] - game.scores(~hidden)
 
 
 def _subsets(units: int, size: int, most: int, rng: Rng) -> Tensor:

@@ -29,6 +29,7 @@ def sensitivity_n(
     is left out; NaN where all are. The curve over the share of hidden units is kept beside the score, NaN there.
     """
     grid = subset_sizes(game.players, sizes)
-    curve = torch.stack([pearson(*subset_effects(game, units, attribution, rng, n, subsets)) for n in grid], 1)
+    pairs = (subset_effects(game, units, attribution, rng, n, subsets) for n in grid)
+    curve = torch.stack([pearson(*pair, game.rounding) for pair in pairs], 1)
     share = torch.tensor(grid, dtype=torch.float64) / game.players
     return {"sensitivity_n": curve.nanmean(1), "hidden_share": share.expand_as(curve), "sensitivity_curve": curve}

@@ -29,8 +29,8 @@ def subset_correlations(
     """
     forecast, fall = subset_effects(game, units, attribution, rng, subset_size(unit_count(units), size), subsets)
     return {
-        "faithfulness_correlation": pearson(forecast, fall),
-        "mu_fidelity": spearman(forecast, fall),
+        "faithfulness_correlation": pearson(forecast, fall, game.rounding),
+        "mu_fidelity": spearman(forecast, fall, game.rounding),
         "infidelity": (_best_scale(forecast, fall) * forecast - fall).square().mean(1),
     }
 

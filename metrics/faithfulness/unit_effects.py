@@ -34,14 +34,16 @@ def unit_effects(game: Game, units: Tensor, attribution: Tensor, *, tolerance: f
       2020, as a share); what is at most `tolerance` of the largest of its map, or of the sample's effects, counts as
       none.
 
-    The correlations are in [-1, 1]; NaN where relevance, or effect, is the same for all units.
+    The correlations are in [-1, 1]; NaN where relevance, or effect, is the same for all units. Relevance is the same up
+    to a share of 2^-36, effects up to what the precision of the model's outputs leaves open: a millionth of the largest
+    in single precision, 2^-40 of it in double.
     """
     alone = torch.eye(game.players, dtype=torch.bool).expand(len(units), -1, -1)
     relevance, effect = per_unit(attribution, units), game.full[:, None] - game.scores(~alone)
     return {
-        "faithfulness_estimate": pearson(relevance, effect),
-        "leave_one_out": kendall(relevance, effect),
-        "monotonicity_correlation": spearman(relevance.abs(), effect.abs()),
+        "faithfulness_estimate": pearson(relevance, effect, game.rounding),
+        "leave_one_out": kendall(relevance, effect, game.rounding),
+        "monotonicity_correlation": spearman(relevance.abs(), effect.abs(), game.rounding),
         "non_sensitivity": (_some(relevance, tolerance) != _some(effect, tolerance)).double().mean(1),
     }
 

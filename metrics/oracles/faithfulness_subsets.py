@@ -9,8 +9,8 @@ from ._maps import Score, asked_about, blind, every, judged, pearson, spearman, 
 
 WORTH = [4.0, -1.0, 2.0, 0.5, 3.0]
 FLAT = [1.0] * 5
-NEARLY = [1.0, 1 + 1e-9, 1 - 1e-9, 1 + 2e-9, 1.0]
-"""As constant as a map in single precision can be."""
+NEARLY = [1.0, 1 + 1e-13, 1 - 1e-13, 1 + 2e-13, 1.0]
+"""Constant but for the rounding of sums."""
 NOTHING = [0.0] * 5
 SIX = [1.0] * 6
 PAIRS = {"size": 0.4}

@@ -49,7 +49,7 @@ def units_with_relevance_but_no_effect_are_counted() -> Case:
 @oracle("unit_effects", habit=True)
 def units_of_a_constant_or_zero_map_have_no_correlation() -> Case:
     """Where all relevance is the same, nothing correlates with it."""
-    nearly = [1.0, 1 + 1e-9, 1 - 1e-9, 1 + 2e-9, 1.0]
+    nearly = [1.0, 1 + 1e-13, 1 - 1e-13, 1 + 2e-13, 1.0]
     nothing = [nan] * 4
     names = ("faithfulness_estimate", "leave_one_out", "monotonicity_correlation")
     question = asked_about(total, WORTH, 4)

@@ -80,7 +80,7 @@ def effect_correlation_of_ties_takes_their_mean_rank() -> Case:
 def effect_correlation_of_equal_parts_is_undefined() -> Case:
     """Where relevance, or the effect, is the same for all parts there is no order, even if rounding makes one."""
     effect = [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [2.0, 2.0, 2.0], [1.0, 2.0, 3.0]]
-    maps = [[4.0] * 3, [0.0] * 3, [1.0, 2.0, 3.0], [0.1, 0.1 + 1e-9, 0.1 - 1e-9]]
+    maps = [[4.0] * 3, [0.0] * 3, [1.0, 2.0, 3.0], [0.1, 0.1 + 1e-13, 0.1 - 1e-13]]
     return effects(effect, maps, effect_correlation=[nan] * 4)
 
 

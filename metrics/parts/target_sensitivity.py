@@ -9,7 +9,7 @@ from ...benchmark import metric, per_unit
 from ._parts import visible
 
 RESOLUTION = 1e-6
-"""Maps are stored in single precision: what is closer is the same."""
+"""Most networks compute in single precision: what is closer is the same."""
 
 
 @metric(better="higher", paper="arXiv:2308.06248", passes=lambda: (0, 0))

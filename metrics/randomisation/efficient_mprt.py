@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...benchmark import WhiteBox, metric, per_unit
+from ...benchmark import WhiteBox, metric, per_unit, snapped
 from ._layers import cascade
 
 INSIDE = 1e-4
@@ -30,6 +30,7 @@ def efficient_mprt(
 
 def histogram_entropy(maps: Tensor, bins: int) -> Tensor:
     """Return the entropy (N,), in nats, of each map's values in equal bins over its own range; NaN if not finite."""
+    maps = snapped(maps)
     least = maps.amin(1, keepdim=True)
     place = (maps - least) / (maps.amax(1, keepdim=True) - least)
     label = (place * bins + INSIDE).nan_to_num(0.0).long().clamp(max=bins - 1)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...benchmark import BlackBox, Rng, areas, metric, per_unit
+from ...benchmark import BlackBox, Rng, areas, metric, per_unit, snapped
 from .._nearby import near
 
 
@@ -44,4 +44,5 @@ def consistency(
 
 def _top(density: Tensor, count: int) -> Tensor:
     """Mark the `count` most relevant units of each map (N, U), and those tied with the last; none where it is NaN."""
-    return (density >= density.topk(count, 1).values[:, -1:]) & density.isfinite().all(1, keepdim=True)
+    level = snapped(density)
+    return (level >= level.topk(count, 1).values[:, -1:]) & density.isfinite().all(1, keepdim=True)

@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from ...benchmark import snapped
+
 
 def top_hits(attribution: Tensor, truth: Tensor, asked: Tensor, k: Tensor) -> Tensor:
     """Return the share (N,) of the k (N,) most relevant of the `asked` elements (N, E) that is true.
@@ -10,7 +12,7 @@ def top_hits(attribution: Tensor, truth: Tensor, asked: Tensor, k: Tensor) -> Te
     0.
     """
     most = k[:, None]
-    held = attribution.masked_fill(~asked, float("-inf"))
+    held = snapped(attribution).masked_fill(~asked, float("-inf"))
     least = held.sort(1, descending=True).values.gather(1, (most - 1).clamp(min=0))
     above, tied = held > least, held == least
     places, count = k - above.sum(1), tied.sum(1)

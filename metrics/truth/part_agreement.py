@@ -2,8 +2,7 @@
 
 from torch import Tensor
 
-from ...benchmark import Better, Reads, Rng, descending, metric, per_unit
-from .._levels import RESOLUTION, levels
+from ...benchmark import Better, Reads, Rng, descending, metric, per_unit, rounding_of, snapped
 
 BETTER: dict[str, Better] = {
     "feature_agreement": "higher",
@@ -28,14 +27,17 @@ def part_agreement(attribution: Tensor, effect: Tensor, parts: Tensor, rng: Rng,
 
     In [0, 1]. The paper knows no ties: here any order of equal effects is right, equal relevance is ordered by chance,
     and k is at most the number of effects that are not zero. NaN where all effects are zero, or, for pairs, equal.
+    Relevance that differs by a share of 2^-36 or less is tied, and so are effects that differ by the rounding of the
+    precision that they are given in.
     """
     if k < 1:
         raise ValueError(f"k is {k}; expected a number of parts, at least 1")
     relevance = per_unit(attribution, parts, effect.shape[1])
-    given, true = levels(relevance.abs()), levels(effect.abs())
+    rounding = rounding_of(effect.dtype)
+    given, true = snapped(relevance.abs()), snapped(effect.abs(), rounding)
     place = descending(given, rng).argsort(1)
     first, last = (true[:, None] > true[:, :, None]).sum(2), (true[:, None] >= true[:, :, None]).sum(2) - 1
-    most = (effect.abs() > RESOLUTION * effect.abs().amax(1, keepdim=True)).sum(1, keepdim=True).clamp(max=k)
+    most = (effect.abs() > rounding * effect.abs().amax(1, keepdim=True)).sum(1, keepdim=True).clamp(max=k)
     both = (place < most) & (first < most)
     ranked = both & (place >= first) & (place <= last)
     signed = relevance.sign() == effect.sign()

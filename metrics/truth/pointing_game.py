@@ -4,7 +4,7 @@ import torch
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from ...benchmark import Refused, like_input, metric
+from ...benchmark import Refused, like_input, metric, snapped
 
 
 @metric(better="higher", paper="arXiv:1608.00507", passes=lambda: (0, 0))
@@ -15,7 +15,7 @@ def pointing_game(attribution: Tensor, truth: Tensor, impossible: Tensor, x: Ten
     hit it, too; Zhang et al. (2016) allow 15.
     """
     asked = truth | impossible
-    held = attribution.masked_fill(~asked, float("-inf"))
+    held = snapped(attribution).masked_fill(~asked, float("-inf"))
     top = (held == held.amax(1, keepdim=True)) & asked
     hit = truth | _near(truth, x, tolerance) if tolerance else truth
     return (top & hit).sum(1) / top.sum(1).double().where(truth.any(1), float("nan"))

@@ -19,7 +19,7 @@ from heatproof.benchmark.pack import read_pack, write_pack
 from heatproof.benchmark.store import Maps, Store, clean, write_atomic
 
 KEY = "ab" + "0" * 30
-MAPS = Maps(("a", "b"), torch.tensor([[0.1, -2.0], [float("nan"), 3e-30]]), Cost(3, 2, 0.5, 7.0))
+MAPS = Maps(("a", "b"), torch.tensor([[0.1, -2.0], [torch.nan, 3e-300]], dtype=torch.float64), Cost(3, 2, 0.5, 7.0))
 
 
 def record(**changes: object) -> Record:
@@ -87,9 +87,19 @@ def test_maps_come_back_to_the_bit(tmp_path: Path) -> None:
     Store(tmp_path).put_maps(KEY, MAPS)
     back = Store(tmp_path).maps(KEY)
     assert back is not None
-    assert (back.ids, back.cost, back.values.dtype) == (MAPS.ids, MAPS.cost, torch.float32)
+    assert (back.ids, back.cost, back.values.dtype) == (MAPS.ids, MAPS.cost, torch.float64)
     assert back.values.numpy().tobytes() == MAPS.values.numpy().tobytes()
     assert Store(tmp_path).maps("cd" * 16) is None
+
+
+def test_maps_take_four_bytes_a_value_where_that_loses_nothing(tmp_path: Path) -> None:
+    store, single = Store(tmp_path), torch.rand(4, 20_000, generator=torch.Generator().manual_seed(7))
+    for key, values in (("aa" * 16, single.double()), ("bb" * 16, single.double() / 3)):
+        store.put_maps(key, Maps(tuple("abcd"), values, Cost()))
+        back = store.maps(key)
+        assert back is not None
+        assert back.values.equal(values)
+    assert store.path("aa" * 16).stat().st_size < 4.1 * single.numel() < store.path("bb" * 16).stat().st_size
 
 
 def test_a_preview_comes_back(tmp_path: Path) -> None:

@@ -105,6 +105,21 @@ def test_an_attribution_like_units_is_spread() -> None:
     assert to_elements(torch.tensor([[6.0, 5.0]]), x, units).tolist() == [[2, 2, 2, 5]]
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.int16])
+def test_channels_are_summed_in_double_precision(dtype: torch.dtype) -> None:
+    """3 x 30,000 is more than half precision can hold, and 1 beside 256 more than the digits of bfloat16."""
+    x, units = torch.zeros(1, 3, 1, 2), torch.tensor([[0, 1]])
+    attribution = torch.tensor([[30000.0, 256], [30000.0, 1], [30000.0, 1]]).reshape(1, 3, 1, 2).to(dtype)
+    expected = [[sum(map(float, attribution[0, :, 0, place])) for place in (0, 1)]]
+    assert expected[0][1] == 258
+    assert to_elements(attribution, x, units).tolist() == expected
+
+
+def test_a_unit_is_spread_in_double_precision() -> None:
+    x, units = torch.zeros(1, 1, 1, 4), torch.tensor([[0, 0, 0, 1]])
+    assert to_elements(torch.tensor([[1.0, 1.0]]), x, units).tolist() == [[1 / 3, 1 / 3, 1 / 3, 1]]
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 2, 2), (1, 3), (1, 2, 2, 2), (1,), (1, 2, 2)])
 def test_an_attribution_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     x, units = torch.zeros(1, 3, 2, 2), torch.tensor([[0, 0, 1, 1]])

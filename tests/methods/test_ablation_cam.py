@@ -188,7 +188,7 @@ def test_bills_a_pass_for_each_channel_that_the_budget_buys(budget: int, channel
     asked = linear()
     maps, cost = explain(Asked(methods["ablation_cam"], {"budget": budget}), asked.gate, asked.batch)
     assert (cost.forward, cost.backward) == (4 * (2 + channels), 4)
-    assert maps.equal(found(asked, budget=0).flatten(1).float().double()) == (channels == 5)
+    assert maps.equal(found(asked, budget=0).flatten(1).double()) == (channels == 5)
 
 
 def test_a_budget_buys_the_channels_of_the_largest_mean() -> None:

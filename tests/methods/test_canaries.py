@@ -56,7 +56,7 @@ def test_other_truth_answers_for_the_rival_where_the_rival_is_asked_about() -> N
     assert known is not None
     assert known.rival_effect is not None
     asked = replace(question, batch=replace(question.batch, truth=replace(known, rival=question.batch.target)))
-    assert maps_of("other_truth", asked).equal(known.rival_effect.flip(1).float().double())
+    assert maps_of("other_truth", asked).equal(known.rival_effect.flip(1).double())
 
 
 def test_other_truth_marks_what_is_relevant_in_the_wrong_place() -> None:

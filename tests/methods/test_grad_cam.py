@@ -56,7 +56,7 @@ def test_takes_the_last_layer_and_gives_one_value_a_pixel(layered: Ask, kind: st
     last = asked.gate.layers()[-1]
     assert found(asked).equal(found(asked, {"layer": last}))
     maps, cost = explain(Asked(methods["grad_cam"], {}), asked.gate, asked.batch)
-    assert maps.equal(found(asked).flatten(1).float().double())
+    assert maps.equal(found(asked).flatten(1).double())
     assert (cost.forward, cost.backward) == (5, 5)
 
 

@@ -44,7 +44,7 @@ def test_gradient_is_the_limit_of_central_differences(smooth: Ask, readout: str)
 def test_the_harness_sums_channels_and_stores_in_single_precision(smooth: Ask) -> None:
     question = smooth()
     maps, cost = explain(Asked(methods["gradient"], {}), question.gate, question.batch)
-    expected = direct("gradient", question).sum(1).flatten(1).float().double()
+    expected = direct("gradient", question).sum(1).flatten(1).double()
     assert maps.equal(expected)
     assert (cost.forward, cost.backward) == (4, 4)
 

@@ -49,7 +49,7 @@ def maps(uneven: Question) -> Tensor:
     truth = uneven.batch.truth
     assert truth is not None
     assert truth.effect is not None
-    return (noise + 0.5 * at_elements(truth.effect, truth.parts)).float().double()
+    return noise + 0.5 * at_elements(truth.effect, truth.parts)
 
 
 @pytest.fixture

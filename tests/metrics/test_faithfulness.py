@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from math import ceil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from captum.metrics import infidelity
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, pearsonr, spearmanr
-from torch import Tensor
+from torch import Tensor, nn
 
-from heatproof.benchmark import Gate, Method, Network, Refused, metrics, per_unit
+from heatproof.benchmark import Batch, Game, Gate, Method, Network, Refused, metrics, per_unit, rounding_of
 from heatproof.benchmark.checks import Question, ask
 from heatproof.benchmark.harness import Asked, score
 from heatproof.metrics.faithfulness._correlation import kendall, pearson, spearman
@@ -71,7 +72,7 @@ def test_correlations_are_scipys(pairs: list[tuple[int, int]]) -> None:
         assert found == pytest.approx(float(theirs(left, right).statistic), abs=1e-12), function.__name__
 
 
-@given(rows, st.sampled_from([1e-12, 1e-3, 7.0, 1e12]), st.floats(-1e-8, 1e-8))
+@given(rows, st.sampled_from([1e-12, 1e-3, 7.0, 1e12]), st.floats(-1e-13, 1e-13))
 def test_correlations_know_no_size_and_no_rounding(
     pairs: list[tuple[int, int]], factor: float, rounding: float
 ) -> None:
@@ -86,10 +87,33 @@ def test_correlations_know_no_size_and_no_rounding(
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e-12, 1e30])
 def test_what_is_constant_correlates_with_nothing(function: Callable[..., Tensor], value: float) -> None:
     flat, other = torch.full((1, 7), value, dtype=torch.float64), torch.arange(7.0, dtype=torch.float64)[None]
-    rough = flat * (1 + 1e-8 * torch.arange(7))
-    for one in (flat, rough):
-        assert function(one, other).isnan().all()
-        assert function(other, one).isnan().all()
+    for noise in (0.0, 1e-13):
+        rough = flat * (1 + noise * torch.arange(7))
+        assert function(rough, other).isnan().all()
+        assert function(other, rough).isnan().all()
+    assert function(other, flat * (1 + 1e-8 * torch.arange(7)), rounding_of(torch.float32)).isnan().all()
+
+
+@pytest.mark.parametrize(("function", "theirs"), [(kendall, kendalltau), (spearman, spearmanr)])
+def test_effects_in_double_precision_are_told_apart_beside_a_large_one(
+    function: Callable[..., Tensor], theirs: Callable[..., SimpleNamespace]
+) -> None:
+    """Of one effect of 1 and others of a millionth and less, the others have an order, too."""
+    source = torch.Generator().manual_seed(104)
+    relevance, effect = torch.rand(2, 1, 20, generator=source, dtype=torch.float64) * 1e-7
+    relevance[:, 0], effect[:, 0] = 1.0, 1.0
+    expected = float(theirs(relevance[0].numpy(), effect[0].numpy()).statistic)
+    found = function(relevance, effect, rounding_of(torch.float64))
+    assert found.item() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_a_game_knows_the_precision_of_its_model(dtype: torch.dtype) -> None:
+    """Effects that differ by four roundings of the model's outputs are the same."""
+    x = torch.rand(2, 4, generator=torch.Generator().manual_seed(105)).to(dtype)
+    batch = Batch(("a", "b"), x, torch.zeros(2).long(), torch.arange(4).expand(2, -1), torch.zeros_like(x))
+    game = Game(Gate(Network(nn.Linear(4, 3).to(dtype))), batch)
+    assert game.rounding == max(8 * torch.finfo(dtype).eps, 2.0**-40)
 
 
 def test_random_subsets_against_scipy(uneven: Question, maps: Tensor) -> None:
@@ -340,7 +364,7 @@ def test_adcc_explains_the_masked_input_for_the_same_target(uneven: Question, ma
     assert baseline.equal(batch.baseline)
     bright = (maps.clamp(min=0) / maps.amax(1, keepdim=True)).reshape(8, 1, 5, 6)
     torch.testing.assert_close(x, batch.baseline + bright * (batch.x - batch.baseline))
-    again = x.sum(1).flatten(1).float().double()
+    again = x.sum(1).flatten(1)
     for i in range(8):
         expected = (1 + float(pearsonr(maps[i].clamp(min=0).numpy(), again[i].numpy()).statistic)) / 2
         assert found["coherency"][i].item() == pytest.approx(expected, abs=1e-6)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from heatproof.benchmark import Refused, metrics
+from heatproof.benchmark import Refused, areas, metrics, per_unit, spread
 from heatproof.benchmark.capabilities import require
 from heatproof.benchmark.checks._questions import Question
 from heatproof.benchmark.harness import Asked, score
@@ -37,17 +37,28 @@ def same(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> None:
         torch.testing.assert_close(left[name], right[name], rtol=1e-5, atol=1e-9, equal_nan=True, msg=name)
 
 
-@pytest.mark.parametrize("factor", [1e-12, 1e-6, 3.0, 1e6, 1e12])
+@pytest.mark.parametrize("factor", [1e-300, 1e-12, 3.0, 1e12, 1e300])
 @pytest.mark.parametrize("name", FREE)
 def test_scale(name: str, factor: float, uneven: Question, maps: Tensor) -> None:
     same(ask(name, uneven, factor * maps, factor), ask(name, uneven, maps))
 
 
-@pytest.mark.parametrize("factor", [1e-12, 1e12])
+@pytest.mark.parametrize("factor", [1e-12, 0.1, 1e12])
 @pytest.mark.parametrize("name", FREE)
-def test_scale_of_a_constant_map_as_it_is_stored(name: str, factor: float, uneven: Question, maps: Tensor) -> None:
+def test_scale_of_a_constant_map(name: str, factor: float, uneven: Question, maps: Tensor) -> None:
     ones = torch.ones_like(maps)
-    same(ask(name, uneven, (factor * ones).float().double(), factor), ask(name, uneven, ones))
+    same(ask(name, uneven, factor * ones, factor), ask(name, uneven, ones))
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.3, 1e-7])
+@pytest.mark.parametrize("per_area", [False, True])
+@pytest.mark.parametrize("name", FREE)
+def test_equal_units_are_tied_whatever_their_area(name: str, per_area: bool, factor: float, uneven: Question) -> None:
+    """60 is divided by 1, 2, 3, 4, 6 and 10, the areas, without rounding: these ties are exact."""
+    units = uneven.batch.units
+    exact = spread(60.0 * (areas(units) if per_area else torch.ones(8, 7)), units)
+    rounded = spread(factor * per_unit(exact, units), units)
+    same(ask(name, uneven, rounded, factor), ask(name, uneven, exact))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not metrics[name].scale_free])

@@ -195,7 +195,7 @@ MISTAKES = [
         "raw correlation",
         "effect_correlation",
         "metrics/truth/effect_correlation.py",
-        "ranks(levels(per_unit(attribution, parts, effect.shape[1])))",
+        "ranks(per_unit(attribution, parts, effect.shape[1]))",
         "per_unit(attribution, parts, effect.shape[1])",
     ),
     Mistake(
@@ -223,8 +223,8 @@ MISTAKES = [
         "drops without a sign",
         "unit_effects",
         "metrics/faithfulness/unit_effects.py",
-        "pearson(relevance, effect)",
-        "pearson(relevance, effect.abs())",
+        "pearson(relevance, effect, ",
+        "pearson(relevance, effect.abs(), ",
     ),
     Mistake(
         "a scale of either sign",

@@ -74,7 +74,7 @@ def slow(question: Question, inputs: list[Tensor], i: int) -> dict[str, float]:
 
     def mapped(at: Tensor) -> Tensor:
         product = at * gate.gradient(at, target)
-        return (product.sum(1) if at.ndim > 2 else product).float().double()
+        return product.sum(1) if at.ndim > 2 else product
 
     def measured(at: Tensor) -> Tensor:
         return at if at.ndim > 2 else (at - batch.baseline[i]) / (x - batch.baseline[i])
@@ -173,7 +173,7 @@ def test_representation_stability_is_that_of_a_loop() -> None:
         target = question.batch.target[i : i + 1]
 
         def mapped(at: Tensor, target: Tensor = target) -> Tensor:
-            return (at * question.gate.gradient(at, target)).sum(1).float().double()
+            return (at * question.gate.gradient(at, target)).sum(1)
 
         own, ratios = x[i : i + 1], []
         for copies in seen.inputs[1:]:
@@ -223,7 +223,7 @@ def test_continuity_is_that_of_a_loop_over_moves() -> None:
         target = question.batch.target[i : i + 1]
 
         def mapped(at: Tensor, target: Tensor = target) -> Tensor:
-            return (at * question.gate.gradient(at, target)).sum(1).float().double()
+            return (at * question.gate.gradient(at, target)).sum(1)
 
         own = mapped(x[i : i + 1])
         expected = max(
