@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from .benchmark import Batch, Gate, Refused, Truth, column_units, element_count, grid_units, imputers, read_out
+from .benchmark import Batch, Gate, Refused, Truth, column_units, divide, element_count, imputers, read_out
 from .benchmark import metrics as known_metrics
 from .benchmark.errors import words_of
 from .benchmark.game import Memory
@@ -19,7 +19,7 @@ from .benchmark.units import to_elements
 from .models.adapters import adapt
 
 PATCHES = 8
-"""A picture is cut into this many patches a side unless units are given."""
+"""A picture is cut into this many patches a side, or into its pixels where it has fewer, unless units are given."""
 
 Array = Tensor | npt.NDArray[np.generic]
 
@@ -32,6 +32,7 @@ def evaluate(
     metrics: Sequence[str] = ("perturbation_curves", "sparseness"),
     *,
     truth: Array | None = None,
+    ignore: float | None = None,
     units: Array | None = None,
     baseline: Array | None = None,
     readout: str = "probability",
@@ -44,7 +45,8 @@ def evaluate(
 
     `model` is whatever `heatproof.adapt` takes. `attributions` maps names to maps shaped like x, (N, H, W) or one value
     per unit, or is an `.npz` file of them; with an array `ids` in it, the order of samples is checked. `truth` (N, E)
-    or (N, H, W) marks the elements that are truly relevant. Units default to 8 x 8 patches of a picture, or columns;
+    or (N, H, W) marks the elements that are truly relevant, 1 or True, and those that are not, 0 or False; what has the
+    value `ignore` (often -1 or 255) is not asked about. Units default to 8 x 8 patches of a picture, or columns;
     the baseline to each picture's mean colour, or the mean of the columns. The `imputer` stands in for what a metric
     hides, by default with the baseline (see `heatproof list imputers`); some take it from other samples, the `pool`.
 
@@ -52,7 +54,9 @@ def evaluate(
     """
     _ = imputers[imputer]
     others = None if pool is None else torch.as_tensor(pool)
-    batch = replace(_batch(x, target, truth, units, baseline, ids), imputer=imputer, pool=others)
+    batch = replace(_batch(x, target, units, baseline, ids), imputer=imputer, pool=others)
+    if truth is not None:
+        batch = replace(batch, truth=_truth(torch.as_tensor(truth), batch.units, ignore))
     gate = Gate(adapt(model), readout)
     # What is wrong with all targets is said at once; what goes wrong in one metric is that metric's.
     read_out(gate.logits(batch.x[:1]).expand(len(batch), -1), batch.target, readout)
@@ -68,7 +72,6 @@ def evaluate(
 def _batch(
     x: Array,
     target: Array | Sequence[int],
-    truth: Array | None,
     units: Array | None,
     baseline: Array | None,
     ids: Sequence[str] | None,
@@ -77,19 +80,28 @@ def _batch(
     names = tuple(map(str, ids)) if ids is not None else tuple(map(str, range(len(inputs))))
     labels = _default_units(inputs) if units is None else torch.as_tensor(units).flatten(1).long()
     absent = _mean_of(inputs) if baseline is None else torch.as_tensor(baseline).to(inputs.dtype).expand_as(inputs)
-    known = None
-    if truth is not None:
-        mask = torch.as_tensor(truth).flatten(1).bool()
-        if mask.shape != labels.shape:
-            raise ValueError(f"truth covers {tuple(mask.shape)} elements, the inputs have {tuple(labels.shape)}")
-        here = torch.tensor([[False, True]]).expand(len(mask), -1)
-        known = Truth(parts=mask.long(), relevant=here, impossible=~here)
-    return Batch(names, inputs, torch.as_tensor(target).long(), labels, absent, known)
+    return Batch(names, inputs, torch.as_tensor(target).long(), labels, absent)
+
+
+def _truth(truth: Tensor, units: Tensor, ignore: float | None) -> Truth:
+    """Return what a mask says: where the answer rests, where it cannot, and what is not asked about."""
+    mask = truth.flatten(1)
+    if mask.shape != units.shape:
+        raise ValueError(f"truth covers {tuple(mask.shape)} elements, the inputs have {tuple(units.shape)}")
+    asked = torch.ones_like(mask, dtype=torch.bool) if ignore is None else mask != ignore
+    odd = mask[asked & (mask != 0) & (mask != 1)]
+    if len(odd):
+        raise ValueError(
+            f"truth has the value {odd[0].item():g}; expected 0 and 1: choose a threshold yourself (truth > 0.5), "
+            "and name the value of what is not to be asked about as `ignore`"
+        )
+    relevant = torch.tensor([[False, True]]).expand(len(mask), -1)
+    return Truth(parts=mask.long().where(asked, -1), relevant=relevant, impossible=~relevant)
 
 
 def _default_units(x: Tensor) -> Tensor:
     if x.ndim == 4:
-        return grid_units(x, max(1, max(x.shape[-2:]) // PATCHES))
+        return divide(x, "patches", PATCHES**2)
     return column_units(x) if x.ndim == 2 else torch.arange(element_count(x)).expand(len(x), -1)
 
 

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from heatproof import evaluate
+from heatproof.evaluation import _batch
 
 N, SIDE, CLASSES = 6, 16, 3
 
@@ -132,3 +133,71 @@ def test_an_imputer_that_cannot_serve_says_why(x: Tensor) -> None:
     assert "come without others to draw from" in reason
     with pytest.raises(KeyError, match="unknown imputer 'bluur': did you mean blur"):
         evaluate(Linear(), x, target, maps, imputer="bluur")
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (100, 100), (15, 15), (224, 112), (5, 40)])
+def test_a_picture_is_cut_into_eight_by_eight_patches(shape: tuple[int, int]) -> None:
+    """Or into rows or columns of single pixels, where it has fewer than eight."""
+    x = torch.zeros(1, 1, *shape)
+    (labels,) = _batch(x, [0], None, None, None).units.reshape(1, *shape)
+    rows, columns = (min(8, side) for side in shape)
+    assert len(labels[:, 0].unique()) == rows
+    assert len(labels[0].unique()) == columns
+    assert labels.unique().tolist() == list(range(rows * columns))
+    areas = labels.flatten().bincount()
+    assert areas.max() <= -(-shape[0] // rows) * -(-shape[1] // columns)
+    assert areas.min() >= (shape[0] // rows) * (shape[1] // columns)
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float16, torch.float64])
+def test_a_mask_may_have_any_type_and_ignored_elements(x: Tensor, dtype: torch.dtype) -> None:
+    """The relevance on what is ignored counts for nothing: 3 of 4 asked elements are true, 16 are not asked about."""
+    mask = torch.zeros(N, SIDE, SIDE)
+    mask[:, 0, :3] = 1
+    maps = {"even": torch.ones(N, SIDE, SIDE)}
+    options = {"ignore": 255.0} if dtype != torch.bool else {}
+    if options:
+        mask[:, 1:] = 255
+    found = means(evaluate(Linear(), x, [1] * N, maps, ["relevance_mass"], truth=mask.to(dtype), **options))  # type: ignore[arg-type]
+    assert found["even", "relevance_mass"] == pytest.approx(3 / SIDE if options else 3 / SIDE**2)
+
+
+@pytest.mark.parametrize(
+    ("value", "ignore"), [(0.2, None), (-1.0, None), (255.0, -1.0), (float("nan"), None), (2.0, 0)]
+)
+def test_a_truth_that_is_no_mask_is_refused(x: Tensor, value: float, ignore: float | None) -> None:
+    mask = torch.zeros(N, SIDE, SIDE)
+    mask[2, 3, 4] = value
+    with pytest.raises(ValueError, match=r"truth has the value .*; expected 0 and 1: choose a threshold.*`ignore`"):
+        evaluate(Linear(), x, [0] * N, {"mine": x}, ["relevance_mass"], truth=mask, ignore=ignore)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_the_precision_of_a_map_is_that_of_its_values_alone(x: Tensor, dtype: torch.dtype) -> None:
+    """Channels of 30,000 each are 90,000, and no infinity, in whatever type they come."""
+    steps = torch.arange(3 * SIDE * SIDE).reshape(3, SIDE, SIDE).expand(N, -1, -1, -1)
+    maps = (30000 + 7 * steps).to(dtype)
+    given, precise = (evaluate(Linear(), x, [0] * N, {"mine": each}) for each in (maps, maps.double()))
+    assert given.loc[given["score"].isin(["insertion", "sparseness"]), "value"].notna().all()
+    pd.testing.assert_frame_equal(given, precise)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_maps_beyond_single_precision_have_the_scores_of_others(x: Tensor, scale: float) -> None:
+    maps = torch.randn(N, SIDE, SIDE, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    names = ("perturbation_curves", "sparseness", "unit_effects", "relevance_mass")
+    options = {"truth": maps[0].expand(N, -1, -1) > 0}
+    found, scaled = (evaluate(Linear(), x, [0] * N, {"mine": each}, names, **options) for each in (maps, scale * maps))  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(found, scaled, rtol=1e-9)
+
+
+def test_units_of_equal_relevance_are_ordered_by_chance(x: Tensor) -> None:
+    """Uneven units of one relevance score as if each unit's elements had its value exactly: sums of 60 / area are."""
+    sizes = torch.tensor([1, 2, 3, 4, 5, 6, 10, 12, 15, 20])
+    labels = torch.cat([torch.arange(10).repeat_interleave(sizes), torch.full((SIDE**2 - int(sizes.sum()),), -1)])
+    units = labels.expand(N, -1)
+    names = ("comprehensiveness", "unit_effects", "subset_correlations", "perturbation_curves")
+    exact = torch.where(units < 0, 0.0, 60.0 / sizes.double()[units])
+    maps = {"mine": torch.full((N, 10), 0.1)}, {"mine": exact}
+    given, expected = (evaluate(Linear(), x, [0] * N, each, names, units=units) for each in maps)
+    pd.testing.assert_frame_equal(given, expected, rtol=1e-9)
