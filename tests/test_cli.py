@@ -303,7 +303,7 @@ def test_a_peer_is_measured_and_its_page_written(heatproof: Command) -> None:
     assert said.status == 0
     page = Path("peers.md").read_text(encoding="utf-8")
     assert "## captum" in page
-    assert page.count("| `captum.infidelity` |") == 2
+    assert page.count("| `captum.infidelity` (infidelity") == 2
     assert "normalize=True" in page
 
 
