@@ -182,3 +182,62 @@ manifest.keep(folder, suite, cells)
     assert len(content["cells"]) == len(plan(suite())) + len(TASKS) * len(names)
     keep(tmp_path, suite(), plan(suite()))
     assert set(json.loads((tmp_path / "run.json").read_text())["methods"]) == set(content["methods"])
+
+
+RUNNER = """
+import os, sys, time, torch
+from pathlib import Path
+from heatproof.benchmark import import_file, manifest, methods
+from heatproof.benchmark.results import read_manifest
+from heatproof.benchmark.run import run
+from heatproof.benchmark.suite import Suite
+torch.set_num_threads(1)
+folder, file = Path(sys.argv[1]), Path(sys.argv[2])
+suite = Suite.model_validate_json(Path(sys.argv[3]).read_text())
+extra = methods.from_module(import_file(file))
+print("ready", flush=True)
+input()
+run(suite, folder, extra)
+"""
+
+
+@pytest.mark.slow
+def test_two_runs_in_one_directory_at_once_and_kills_between_them_lose_nothing(tmp_path: Path) -> None:
+    (tmp_path / "suite.json").write_text(suite().model_dump_json())
+    slow = "import time\n" + MINE.replace("    return", "    time.sleep(0.05)\n    return")
+    files = [tmp_path / f"{name}.py" for name in ("first", "second")]
+    for number, path in enumerate(files, 1):
+        path.write_text(slow.format(name=path.stem, factor=number))
+    alone = {path.stem: scores(run_alone(path, tmp_path / path.stem)) for path in files}
+    folder = tmp_path / "both"
+    for wait in (0.02, 0.1, 0.3, 60):
+        words = [sys.executable, "-c", RUNNER, str(folder)]
+        runs = [
+            subprocess.Popen([*words, str(path), str(tmp_path / "suite.json")], stdin=-1, stdout=-1, text=True)
+            for path in files
+        ]
+        for process in runs:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in runs:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        for process in runs:
+            try:
+                process.wait(wait)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            assert wait < 60 or process.returncode == 0
+            for stream in (process.stdin, process.stdout):
+                assert stream is not None
+                stream.close()
+    both = Results.read(folder)
+    assert set(both.manifest["methods"]) == {"random", "oracle", "gradient", "first", "second"}
+    assert both.unfinished == ("gradient",)
+    assert not both.store.damaged()
+    for of_one in alone.values():
+        assert of_one.items() <= scores(both).items()
+    assert run_alone(files[0], folder).unfinished == ("gradient",)
+    assert not [path for path in folder.rglob(".*") if path.is_file()]

@@ -342,6 +342,26 @@ def test_damaged_maps_are_made_again(tmp_path: Path) -> None:
     }.items()
 
 
+@pytest.mark.parametrize("kind", ["key", "explanation"])
+def test_files_that_have_changed_places_are_made_again(tmp_path: Path, kind: str) -> None:
+    """Otherwise one method would be given the scores or the maps of another."""
+    first, cells = run(suite(), tmp_path / "run"), plan(suite())
+    one, two = (
+        first.store.path(getattr(next(c for c in cells if c.names == (MASK, name, "tiny_mass", 0)), kind))
+        for name in ("tiny_gradient", "tiny_noise")
+    )
+    kept = [path.read_bytes() for path in (one, two)]
+    one.write_bytes(kept[1])
+    two.write_bytes(kept[0])
+    maps = {name: first.maps(MASK, name) for name in ("tiny_gradient", "tiny_noise")}
+    assert maps == (dict.fromkeys(maps) if kind == "explanation" else maps)
+    again = run(suite(), tmp_path / "run")
+    assert same(first, again)
+    assert {path.stem for path in again.store.damaged()} == {one.stem, two.stem}
+    assert same(again, run(suite(), tmp_path / "fresh"))
+    assert again.maps(MASK, "tiny_noise") is not None
+
+
 @pytest.mark.parametrize("loss", ["removed", "damaged", "another's"])
 def test_lost_maps_and_previews_are_made_again_beside_whole_records(
     tmp_path: Path, calls: Callable[[], Counter[str]], loss: str
