@@ -14,6 +14,10 @@ Row = dict[str, object]
 RANDOM = "random"
 ORACLE = "oracle"
 ADMISSION_SHARE = 0.95
+ADMISSION_GAP = 0.1
+"""How far the oracle must be from random, on average: nearer, a score is mostly noise that a small number divides."""
+ROUNDING = 1e-9
+"""Controls that are nearer, relative to their size, differ by rounding alone."""
 COLUMNS = ("task", "family", "truth_type", "method", "score", "seed", "sample", "value", "status")
 STATUSES = frozenset({"ok", "skipped", "failed"})
 
@@ -27,7 +31,7 @@ class TaskScores:
     (of z over samples), n (samples), seeds, imputed, imputed_samples (of n x seeds values), imputed_share.
 
     `tasks`, a row per task: task, family, truth_type, score, n, undefined (samples that the controls do not define),
-    random, oracle, gap (oracle - random, raw), share (of samples on which the oracle beats random), admitted, reason
+    random, oracle, gap (oracle - random, raw; 0 where rounding), share (of samples on which the oracle beats random), admitted, reason
     (why not), canary (the strongest), canary_share (of the entrants that it beats), flagged (canary_share >= 1/2).
 
     `samples`, a row per (task, method, sample): value (the mean over seeds, imputed where undefined) and z, whose mean
@@ -83,7 +87,10 @@ class _Grid:
 
     @property
     def gap(self) -> float:
-        return self.control(ORACLE) - self.control(RANDOM)
+        """How far the oracle is from random; 0 where that is rounding."""
+        oracle, random = self.control(ORACLE), self.control(RANDOM)
+        apart = oracle - random
+        return 0.0 if abs(apart) <= ROUNDING * max(abs(oracle), abs(random)) else apart
 
     def normalise(self, value: float) -> float:
         return (value - self.control(RANDOM)) / self.gap if self.gap else math.nan
@@ -275,6 +282,8 @@ def _objection(gap: float, share: float) -> str:
         return "no sample is defined for both controls"
     if gap == 0:
         return "the oracle does not differ from random"
+    if abs(gap) < ADMISSION_GAP:
+        return f"the oracle is {abs(gap):.2g} from random, {ADMISSION_GAP:g} needed"
     return (
         ""
         if share >= ADMISSION_SHARE

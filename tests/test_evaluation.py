@@ -186,8 +186,9 @@ def test_the_precision_of_a_map_is_that_of_its_values_alone(x: Tensor, dtype: to
 def test_maps_beyond_single_precision_have_the_scores_of_others(x: Tensor, scale: float) -> None:
     maps = torch.randn(N, SIDE, SIDE, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     names = ("perturbation_curves", "sparseness", "unit_effects", "relevance_mass")
-    options = {"truth": maps[0].expand(N, -1, -1) > 0}
-    found, scaled = (evaluate(Linear(), x, [0] * N, {"mine": each}, names, **options) for each in (maps, scale * maps))  # type: ignore[arg-type]
+    positive = maps[0].expand(N, -1, -1) > 0
+    both = maps, scale * maps
+    found, scaled = (evaluate(Linear(), x, [0] * N, {"mine": each}, names, truth=positive) for each in both)
     pd.testing.assert_frame_equal(found, scaled, rtol=1e-9)
 
 

@@ -244,6 +244,26 @@ def test_no_gap_is_no_scale() -> None:
     assert not report(result)["admitted"]
 
 
+@pytest.mark.parametrize("level", [0.1, 1e-12, 1e12])
+def test_a_gap_that_is_rounding_is_no_scale(level: float) -> None:
+    """The mean of three times 0.1 is not 0.1: a gap of 1e-17 would make a score of 1e15 of any entrant."""
+    values = {"random": [level] * 3, "oracle": [np.nextafter(level, 2 * level)] * 3, "good": [2 * level] * 3}
+    result = task_scores(pd.concat([cell("t1", m, 0, own) for m, own in values.items()]), {"t1": "mass"})
+    assert (report(result)["gap"], report(result)["reason"]) == (0, "the oracle does not differ from random")
+    assert result.table["z"].isna().all()
+    assert result.samples["z"].isna().all()
+
+
+@pytest.mark.parametrize(("gap", "enough"), [(0.09, False), (0.11, True), (-0.09, False), (-0.11, True)])
+def test_admission_needs_a_tenth_between_the_controls(gap: float, enough: bool) -> None:
+    scores = pd.concat([cell("t1", m, 0, own) for m, own in (("random", [0.5] * 9), ("oracle", [0.5 + gap] * 9))])
+    found = report(task_scores(scores, {"t1": "mass"}))
+    assert (found["admitted"], found["reason"]) == (
+        enough,
+        "" if enough else "the oracle is 0.09 from random, 0.1 needed",
+    )
+
+
 @pytest.mark.parametrize("control", ["random", "oracle"])
 @pytest.mark.parametrize("status", ["failed", "skipped"])
 def test_a_failed_control_is_an_unadmitted_task(control: str, status: str) -> None:
