@@ -12,8 +12,9 @@ from .api import run as run_suite
 from .api import suite as find
 from .benchmark import Part, Registry, dividers, imputers, methods, metrics, models, tasks
 from .benchmark.errors import Refused
+from .benchmark.estimate import estimate
 from .benchmark.pack import read_pack, write_pack
-from .benchmark.plan import estimate
+from .benchmark.plan import asked_for
 from .benchmark.plan import plan as make_plan
 from .benchmark.results import Results
 from .benchmark.run import How
@@ -108,7 +109,9 @@ def plan(
     cells = make_plan(chosen, extra, batch_size)
     store = Store((out or Path("runs") / chosen.name) / "store")
     stored = [key for cell in cells for key in (cell.key, cell.explanation) if key in store]
-    bill = estimate((cell for cell in cells if not cell.reason), stored, batch_size)
+    shipped = read_pack(baselines(chosen)) if extra else {}
+    with progress("trying the parts"):
+        bill = estimate(asked_for(chosen, cells, extra), (*stored, *shipped), batch_size)
     show(as_json, tables.plan_data(cells, bill), tables.plan(chosen, cells, bill))
 
 

@@ -1,25 +1,16 @@
 """Planning: a suite becomes cells, each with what it depends on, and the impossible ones with their reason."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-
-import torch
 
 from .capabilities import includes
-from .errors import Refused
-from .gate import NUMBERS
 from .harness import Asked, explain, score
 from .identity import code_of, digest
 from .question import KNOWN_AS, Task, held, tasks
 from .registry import TRUTH_WORDS, Method, Part, methods, metrics
 from .suite import Suite
-from .units import unit_count
 
 SPLIT = "test"
-FULL = 1024
-"""The most inputs of a pass that a model's time is measured with: parts ask about many at once where they are small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,73 +132,3 @@ def impossible(task: Task, explaining: Sequence[Part], metric: Part, batch_size:
         if word in KNOWN_AS and KNOWN_AS[word] not in task.knows:
             return f"{metric.name} needs the truth's {KNOWN_AS[word]!r}, which the task does not know"
     return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a plan will cost."""
-
-    forward: int
-    backward: int
-    seconds: float
-    unknown: tuple[str, ...]
-    """Parts that do not say what they cost, and tasks that cannot be measured."""
-
-
-def estimate(cells: Iterable[Cell], stored: Iterable[str] = (), batch_size: int = 0) -> Estimate:
-    """Estimate the passes of the cells that are not stored, and the time by a measurement of each model."""
-    forward = backward = 0
-    seconds, unknown = 0.0, set()
-    for task, size, asked in _work(cells, frozenset(stored)):
-        if (measured := _measured(task, batch_size)) is None:
-            unknown.add(task.name)
-            continue
-        units, speed = measured
-        bill = asked.passes(units)
-        if bill is None:
-            unknown |= {asked.part.name} if asked.part.capability is not None else set()
-            continue
-        forward, backward = forward + bill[0] * size, backward + bill[1] * size
-        seconds += size * (max(bill[0] - bill[1], 0) * speed[0] + bill[1] * speed[1])
-    return Estimate(forward, backward, seconds, tuple(sorted(unknown)))
-
-
-def _work(cells: Iterable[Cell], stored: frozenset[str]) -> Iterator[tuple[Task, int, Asked]]:
-    """Name each piece of work once, however many cells share it."""
-    seen = set(stored)
-    for cell in cells:
-        if cell.reason or cell.key in seen:
-            continue
-        for key, asked in ((cell.explanation, cell.method), (cell.key, cell.metric)):
-            if key not in seen:
-                seen.add(key)
-                yield cell.task, cell.size, asked
-
-
-@cache
-def _measured(task: Task, batch_size: int) -> tuple[int, tuple[float, float]] | None:
-    """Return a task's number of units, and the seconds that a pass forward, and one forward and back, take.
-
-    None where its samples are refused: a run says why.
-    """
-    gate = task.gate(batch_size)
-    try:
-        batch = task.samples(gate, SPLIT, 16)
-    except Refused:
-        return None
-    # Large pictures take as long each, however few there are; small inputs only in company.
-    count = min(FULL, gate.room(batch.x), max(1, NUMBERS // batch.x[0].numel()))
-    same = torch.arange(count) % len(batch)
-    x, target = batch.x[same], batch.target[same]
-    forward = _seconds(lambda: gate.score(x, target)) / len(x)
-    both = forward
-    if gate.network.module is not None:
-        both = _seconds(lambda: gate.gradient(x, target)) / len(x)
-    return unit_count(batch.units), (forward, both)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    work()
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start

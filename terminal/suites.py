@@ -11,7 +11,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..benchmark.plan import Cell, Estimate
+from ..benchmark.estimate import Estimate
+from ..benchmark.plan import Cell
 from ..benchmark.results import Results
 from ..benchmark.suite import Suite
 from ..leaderboard.board import Standing
