@@ -15,6 +15,7 @@ from .benchmark import metrics as known_metrics
 from .benchmark.errors import words_of
 from .benchmark.game import Memory
 from .benchmark.harness import Asked, score
+from .benchmark.results import undefined
 from .benchmark.units import to_elements
 from .models.adapters import adapt
 
@@ -149,8 +150,23 @@ def _scored(
     except Exception as error:  # noqa: BLE001 - a cell is attempted here
         reason = words_of(error) if isinstance(error, Refused) else f"{type(error).__name__}: {words_of(error)}"
         return pd.DataFrame([{**place, "score": asked, "sample": "", "value": float("nan"), "reason": reason}])
-    return pd.concat(
-        pd.DataFrame({**place, "score": key, "sample": batch.ids, "value": values.double().numpy(), "reason": ""})
-        for key, values in scores.items()
-        if values.ndim == 1
-    )
+    states = _states(attribution)
+    frames = []
+    for key, values in ((key, values.double()) for key, values in scores.items() if values.ndim == 1):
+        said = undefined(metric.undefined(key))
+        pairs = zip(values.isnan().tolist(), states, strict=True)
+        reasons = ["" if not missing else f"{state}; {said}" if state else said for missing, state in pairs]
+        frames.append(
+            pd.DataFrame({**place, "score": key, "sample": batch.ids, "value": values.numpy(), "reason": reasons})
+        )
+    return pd.concat(frames)
+
+
+def _states(maps: Tensor) -> list[str]:
+    """Say of each map (N, E) why a score may be undefined for it; nothing of an ordinary one."""
+    finite, flat = maps.isfinite().all(1), (maps == maps[:, :1]).all(1)
+    words = ("the map is zero everywhere", "the map is the same everywhere")
+    return [
+        words[bool(first)] if same else "" if whole else "the map has NaN or infinite values"
+        for whole, same, first in zip(finite.tolist(), (finite & flat).tolist(), maps[:, 0].tolist(), strict=True)
+    ]

@@ -150,4 +150,6 @@ def _metric_card(metric: Asked) -> dict[str, object]:
     better = dict(part.directions)
     truth = sorted(TRUTH_WORDS.intersection(part.needs))
     settings, reads = dict(metric.settings), part.reads if isinstance(part.reads, str) else dict(part.reads)
-    return {**_part_card(part), "settings": settings, "better": better, "reads": reads, "truth": truth}
+    undefined = {name: part.undefined(name) for name in better}
+    words = {"settings": settings, "better": better, "reads": reads, "truth": truth, "undefined": undefined}
+    return {**_part_card(part), **words}

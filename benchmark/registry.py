@@ -1,6 +1,7 @@
 """Methods, metrics, imputers and dividers: functions whose signature is their declaration."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -41,6 +42,8 @@ READERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
     {"bool": lambda word: {"true": True, "false": False}[word.lower()], "int": int, "float": float, "str": str}
 )
 """How a setting that is written in a name is read, by the type of its default."""
+
+SENTENCE = re.compile(r"(?<=\.) (?=[A-Z`-])")
 
 
 @dataclass(frozen=True)
@@ -238,6 +241,14 @@ class Metric(Part):
     def directions(self) -> Mapping[str, Better]:
         """The direction of each named score."""
         return {self.name: self.better} if isinstance(self.better, str) else self.better
+
+    def undefined(self, score: str) -> str:
+        """Return when one of its scores is NaN, in the words of its docstring; empty where it does not say."""
+        text = " ".join((self.function.__doc__ or "").split())
+        said = [sentence.removeprefix("- ") for sentence in SENTENCE.split(text) if "NaN" in sentence]
+        own = [sentence for sentence in said if f"`{score}`" in sentence]
+        others = [sentence for sentence in said if not any(f"`{name}`" in sentence for name in self.directions)]
+        return " ".join(own + [sentence for sentence in others if not sentence.startswith("`")] or said)
 
     def reads_of(self, score: str) -> Reads:
         """Return what one of its scores reads of an attribution."""

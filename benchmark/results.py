@@ -32,6 +32,11 @@ def read_manifest(folder: Path) -> Manifest | None:
     return content
 
 
+def undefined(said: str) -> str:
+    """Return the reason of a value that is NaN, given when its metric says that it is."""
+    return f"undefined here: {said}" if said else "undefined here, and the metric does not say when"
+
+
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """The values of one score of one record."""
@@ -95,7 +100,8 @@ class Results:
     def scores(self) -> pd.DataFrame:
         """One row per value: task, family, truth_type, method, metric, score, seed, sample, value, status, reason.
 
-        A cell without values has one row, with sample "" and value NaN, for each of its metric's scores.
+        A cell without values has one row, with sample "" and value NaN, for each of its metric's scores. A value that
+        is NaN has a reason: that of its cell, or else when its metric is undefined.
         """
         known = (record for record in self.records if record.method not in self.absent)
         pieces = [piece for record in known for piece in self._pieces(record)]
@@ -107,6 +113,11 @@ class Results:
         table["value"] = np.concatenate([piece.values for piece in pieces])
         for word in ("family", "truth_type"):
             table[word] = table["task"].map({name: card[word] for name, card in self.manifest["tasks"].items()})
+        bare = table["value"].isna() & (table["reason"] == "")
+        table.loc[bare, "reason"] = [
+            undefined(self.manifest["metrics"][metric].get("undefined", {}).get(score, ""))
+            for metric, score in table.loc[bare, ["metric", "score"]].itertuples(index=False)
+        ]
         return table
 
     def _pieces(self, record: Record) -> Iterator["_Piece"]:

@@ -31,8 +31,9 @@ class TaskScores:
     (of z over samples), n (samples), seeds, imputed, imputed_samples (of n x seeds values), imputed_share.
 
     `tasks`, a row per task: task, family, truth_type, score, n, undefined (samples that the controls do not define),
-    random, oracle, gap (oracle - random, raw; 0 where rounding), share (of samples on which the oracle beats random), admitted, reason
-    (why not), canary (the strongest), canary_share (of the entrants that it beats), flagged (canary_share >= 1/2).
+    random, oracle, gap (oracle - random, raw; 0 where that is rounding), share (of samples on which the oracle beats
+    random), admitted, reason (why not), canary (the strongest), canary_share (of the entrants that it beats), flagged
+    (canary_share >= 1/2).
 
     `samples`, a row per (task, method, sample): value (the mean over seeds, imputed where undefined) and z, whose mean
     is the task's z.

@@ -97,9 +97,13 @@ def _compared(
             continue
         published = published or values
         yield [
-            {**place, "score": name, **_tau(published[name], found, pick), "reason": ""}
+            {**place, "score": name, **(taus := _tau(published[name], found, pick)), "reason": _why(taus["tau"])}
             for name, found in values.items()
         ]
+
+
+def _why(tau: float) -> str:
+    return "the methods are all tied, or have no values" if np.isnan(tau) else ""
 
 
 def _tau(published: Floats, found: Floats, pick: Ints) -> dict[str, float]:
@@ -159,7 +163,7 @@ def _summed(group: pd.DataFrame, names: Sequence[str]) -> dict[str, object]:
 
 def not_served(table: pd.DataFrame) -> list[str]:
     """Return, in one line for each, which imputers could not serve how many tasks, and the first reason."""
-    lost = table[table["reason"] != ""]
+    lost = table[table["score"] == ""]
     return [
         f"{imputer}: {group['reason'].iloc[0]} ({group['task'].nunique()} tasks)"
         for imputer, group in lost.groupby("imputer", sort=False)

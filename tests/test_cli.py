@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from heatproof.benchmark.results import Results
@@ -104,6 +105,16 @@ def test_what_the_tasks_can_detect_has_one_name(heatproof: Command) -> None:
     assert "told apart" not in shown
     heatproof("report", "runs/tiny", "--format", "json")
     assert json.loads(BOARD.read_text())["tracks"]["differentiable"]["minimum_detectable_difference"] > 0
+
+
+def test_every_value_that_is_missing_has_a_reason(heatproof: Command) -> None:
+    heatproof("run", "tiny.toml")
+    scores = Results.read(Path("runs/tiny")).scores
+    assert (scores["value"].isna() == (scores["reason"] != "")).all()
+    (why,) = scores.loc[scores["value"].isna() & (scores["score"] == "minimal_insertion"), "reason"].unique()
+    assert why.startswith("undefined here: `minimal_insertion`, `minimal_deletion`: the smallest share of the area")
+    means = pd.read_csv("runs/tiny/report/scores.csv", keep_default_na=False)
+    assert (means.loc[means["n"].astype(int) < means["samples"].astype(int), "reason"] != "").all()
 
 
 def test_one_task_has_a_place_without_an_interval(heatproof: Command) -> None:

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from heatproof import evaluate
+from heatproof.benchmark import metrics
 from heatproof.evaluation import _batch
 
 N, SIDE, CLASSES = 6, 16, 3
@@ -202,3 +203,19 @@ def test_units_of_equal_relevance_are_ordered_by_chance(x: Tensor) -> None:
     maps = {"mine": torch.full((N, 10), 0.1)}, {"mine": exact}
     given, expected = (evaluate(Linear(), x, [0] * N, each, names, units=units) for each in maps)
     pd.testing.assert_frame_equal(given, expected, rtol=1e-9)
+
+
+def test_a_value_that_is_missing_has_a_reason_and_no_other_has(x: Tensor) -> None:
+    maps = torch.randn(N, SIDE, SIDE, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    maps[0], maps[1], maps[2, 0, 0] = 0.0, 0.3, torch.nan
+    mask = torch.zeros(N, SIDE, SIDE, dtype=torch.bool)
+    mask[:5, 0, :3] = True
+    names = [name for name in metrics if "explain" not in metrics[name].needs]
+    found = evaluate(Linear(), x, [0] * N, {"mine": maps}, names, truth=mask, pool=x)
+    assert (found["value"].isna() == (found["reason"] != "")).all()
+    said = found.set_index(["score", "sample"])["reason"]
+    sum_ = "undefined here: The share of positive relevance that falls on the truth; NaN where either is missing."
+    assert said["relevance_mass", "0"] == f"the map is zero everywhere; {sum_}"
+    assert said["relevance_mass", "2"] == f"the map has NaN or infinite values; {sum_}"
+    assert said["relevance_mass", "5"] == sum_
+    assert said["leave_one_out", "1"].startswith("the map is the same everywhere; undefined here: The correlations")

@@ -194,22 +194,28 @@ class Findings:
 
 
 def means(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row per (task, method, metric, score): mean, half, n, samples, seeds, status.
+    """One row per (task, method, metric, score): mean, half, n, samples, seeds, status, reason.
 
     `mean` is over the `n` of `samples` that have a value, each averaged over seeds first; `half` is the half width of
-    its t interval. A status other than ok says that a seed has no score.
+    its t interval. A status other than ok says that a seed has no score; the reason is the first of a missing value.
     """
     done = scores[scores["status"] == "ok"]
     per_sample = done.groupby([*CELL, "sample"], sort=False)["value"].mean()
     grouped = per_sample.groupby(level=CELL, sort=False)
     table = pd.DataFrame({"mean": grouped.mean(), "sd": grouped.std(), "n": grouped.count(), "samples": grouped.size()})
-    outer = scores.groupby(CELL, sort=False).agg(seeds=("seed", "nunique"), status=("status", _worst))
+    outer = scores.groupby(CELL, sort=False).agg(
+        seeds=("seed", "nunique"), status=("status", _worst), reason=("reason", _first)
+    )
     table = outer.join(table)
     counts = table[["n", "samples"]].fillna(0).astype(int)
     critical = stats.t.ppf((1 + LEVEL) / 2, (counts["n"] - 1).clip(lower=1))
     half = (critical * table["sd"] / counts["n"] ** 0.5).where(counts["n"] > 1)
-    parts = {"mean": table["mean"], "half": half, **counts, "seeds": table["seeds"], "status": table["status"]}
+    parts = {"mean": table["mean"], "half": half, **counts, **table[["seeds", "status", "reason"]]}
     return pd.DataFrame(parts).reset_index()
+
+
+def _first(reasons: "pd.Series[str]") -> str:
+    return next((reason for reason in reasons if reason), "")
 
 
 def _worst(statuses: "pd.Series[str]") -> str:

@@ -444,3 +444,24 @@ def test_a_name_that_cannot_be_written_down_is_refused() -> None:
         odd.__name__ = name
         with pytest.raises(ValueError, match="has characters that cannot be written down: choose another"):
             Method(odd)
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        ("first", "`first`: a sum; NaN where it is zero. NaN for a zero map."),
+        ("second", "NaN for a zero map."),
+    ],
+)
+def test_a_metric_says_when_a_score_is_undefined(score: str, expected: str) -> None:
+    def told(attribution: Tensor) -> dict[str, Tensor]:
+        """Two scores.
+
+        - `first`: a sum; NaN where it is
+          zero. `second`: a mean.
+
+        NaN for a zero map.
+        """
+        return {"first": attribution.sum(1), "second": attribution.mean(1)}
+
+    assert Metric(told, better={"first": "higher", "second": "lower"}).undefined(score) == expected

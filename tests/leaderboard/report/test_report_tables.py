@@ -58,7 +58,7 @@ def test_a_row_for_every_cell_and_score(results: Results, findings: Findings) ->
 
 
 def test_a_mean_of_one_value_has_no_interval_and_of_none_no_value() -> None:
-    base = {"task": "t", "method": "m", "metric": "k", "seed": 0, "status": "ok"}
+    base = {"task": "t", "method": "m", "metric": "k", "seed": 0, "status": "ok", "reason": ""}
     rows = [{**base, "score": "one", "sample": "a", "value": 2.0}]
     rows += [{**base, "score": "none", "sample": "a", "value": math.nan}]
     rows += [{**base, "score": "half", "sample": "a", "value": 1.0}]
