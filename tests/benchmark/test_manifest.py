@@ -175,7 +175,11 @@ manifest.keep(folder, suite, cells)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
     for process in writers:
-        process.communicate("\n")
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in writers:
+        process.communicate()
         assert process.returncode == 0
     content = json.loads((tmp_path / "run.json").read_text())
     assert set(content["methods"]) == {"random", "oracle", "gradient", *names}

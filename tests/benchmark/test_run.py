@@ -369,7 +369,7 @@ def test_lost_maps_and_previews_are_made_again_beside_whole_records(
 ) -> None:
     first = run(suite(), tmp_path / "run")
     store = first.store
-    gone = next(cell for cell in plan(suite()) if cell.names == (MASK, "tiny_noise", "tiny_mass", 1)).explanation
+    gone = next(cell for cell in plan(suite()) if cell.names == (MASK, "tiny_noise", "tiny_mass", 0)).explanation
     other = next(cell.explanation for cell in plan(suite()) if cell.method.part.name == "tiny_gradient")
     shown = [card["preview"] for card in first.manifest["tasks"].values()]
     kept = {path: path.read_bytes() for path in store.folder.rglob("*.parquet") if path.stem not in (gone, *shown)}

@@ -131,10 +131,16 @@ def test_a_damaged_file_is_put_aside_and_counts_as_missing(tmp_path: Path, damag
 
 @pytest.mark.parametrize("kind", ["record", "maps", "preview"])
 def test_a_file_of_another_kind_counts_as_missing(tmp_path: Path, kind: str) -> None:
-    """Also one that would fit: maps are read as scores of one column, and the samples of a preview as maps."""
     store = Store(tmp_path)
     put_all(store, dict.fromkeys(KINDS, KEY), but=kind)
     assert getattr(store, kind)(KEY) is None
+
+
+def test_a_record_that_has_the_form_of_maps_is_none(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    scores = {"attribution": torch.rand(3, 4, dtype=torch.float64)}
+    store.put_record(KEY, record(scores=scores))
+    assert store.maps(KEY) is None
 
 
 @pytest.mark.parametrize("kind", ["record", "maps", "preview"])
