@@ -19,7 +19,7 @@ DIFFERENCES = 2.0**-40
 
 def rounding_of(dtype: torch.dtype) -> float:
     """Return how far apart, relative to the largest, differences of scores in a precision are that are the same."""
-    return max(8 * torch.finfo(dtype).eps, DIFFERENCES)
+    return max(8 * torch.finfo(dtype).eps, DIFFERENCES) if dtype.is_floating_point else DIFFERENCES
 
 
 def snapped(values: Tensor, rounding: float = 0.0) -> Tensor:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, rankdata
 
-from heatproof.benchmark import areas, descending, per_unit, ranks, snapped, spread, streams, tied_share
+from heatproof.benchmark import areas, descending, per_unit, ranks, rounding_of, snapped, spread, streams, tied_share
 
 PRECISION = 2.0**-36
 floats = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -113,3 +113,11 @@ def test_what_cancels_within_a_unit_is_zero() -> None:
     units = torch.tensor([[0, 0, 0, 1, 1, 2]])
     assert float(elements[0, :3].sum()) != 0, "rounding leaves something, or this proves nothing"
     assert per_unit(elements, units).tolist() == [[0, 0, 1e-30]]
+
+
+def test_differences_are_rounded_as_what_they_are_made_of() -> None:
+    half, single, double, whole = (
+        rounding_of(dtype) for dtype in (torch.float16, torch.float32, torch.float64, torch.int64)
+    )
+    assert (half, single, double) == (2.0**-7, 2.0**-20, 2.0**-40)
+    assert whole == double
