@@ -166,5 +166,6 @@ def repairs(damaged: Sequence[Path]) -> list[str]:
     if not damaged:
         return []
     return [
-        f"{len(damaged)} damaged files of the store were put aside and their scores computed again, {damaged[0]} first"
+        f"{len(damaged)} damaged files of the store were put aside, and what they held computed again, "
+        f"{damaged[0]} first"
     ]

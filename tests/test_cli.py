@@ -258,7 +258,7 @@ def test_a_damaged_store_is_put_aside_and_computed_again(heatproof: Command) -> 
         path.write_bytes(path.read_bytes()[:-40])
     again = heatproof("run", "tiny.toml", "--json")
     assert again.out == first.out
-    one_line(again, "damaged files of the store were put aside and their scores computed again")
+    one_line(again, "damaged files of the store were put aside, and what they held computed again")
     assert heatproof("run", "tiny.toml", "--json").status == 0
     results = Results.read(Path("runs/tiny"))
     assert results.store.damaged()
