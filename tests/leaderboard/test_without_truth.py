@@ -160,7 +160,7 @@ def test_a_report_in_every_format(heatproof: Command, names: tuple[str, ...]) ->
     assert ("No truth is known: proxies only" in html.split('id="tasks"')[1]) is True
     latex = Path("latex/board.tex").read_text()
     assert "no truth is known, so nothing is ranked" in latex
-    assert re.search(r"^gradient.* & 2 & -?[\d.]+ \$\\pm\$ [\d.]+", latex, re.MULTILINE)
+    assert re.search(r"^{}gradient.* & 2 & -?[\d.]+ \$\\pm\$ [\d.]+", latex, re.MULTILINE)
     scores = pd.read_csv("csv/scores.csv")
     assert scores.loc[(scores["task"] == "unanswered") & (scores["n"] > 0), "half"].notna().any()
     board = json.loads(Path("json/board.json").read_text())
