@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from unicodedata import category
 
 import numpy as np
@@ -42,21 +42,28 @@ LATEX = str.maketrans(
 )
 
 
-def cut(text: str, limit: int = SHORT) -> str:
+def cut(text: object, limit: int = SHORT) -> str:
     """Text of at most `limit` characters: what is longer loses its middle."""
-    head = limit * 2 // 3
-    return text if len(text) <= limit else f"{text[:head]} … {text[len(text) - (limit - head - 3) :]}"
+    whole, head = str(text), limit * 2 // 3
+    return whole if len(whole) <= limit else f"{whole[:head]} … {whole[len(whole) - (limit - head - 3) :]}"
 
 
 def visible(text: object, limit: int = LONG) -> str:
-    """Text in which every character can be seen, lines and tabs apart: what a terminal may be sent."""
-    shown = cut(str(text), limit).replace("\r\n", "\n")
+    """Text of at most `limit` characters that can all be seen, lines and tabs apart."""
+    return seen(cut(text, limit))
+
+
+def seen(text: str) -> str:
+    """The same text with a sign in place of each character that cannot be seen."""
+    if text.isprintable():
+        return text
+    shown = text.replace("\r\n", "\n")
     return "".join("�" if sign not in "\n\t" and category(sign) in UNSEEN else sign for sign in shown)
 
 
 def public(text: object) -> str:
     """Visible text in which a file is named without the folders that it lies in: what may leave this machine."""
-    return visible(FOLDERS.sub("", cut(str(text), 4 * LONG)))
+    return visible(FOLDERS.sub("", cut(text, 4 * LONG)))
 
 
 def file_names(command: str) -> str:
@@ -85,15 +92,15 @@ def csv(table: pd.DataFrame) -> str:
     return table.rename(columns=_cell).map(_cell).to_csv(index=False)
 
 
-def plain(content: object) -> object:
-    """What JSON knows: numpy's numbers and tuples turned into it, null for what is not finite."""
+def plain(content: object, write: Callable[[object], str] = public) -> object:
+    """What JSON knows: numpy's numbers, tuples and texts turned into it, null for what is not finite."""
     if isinstance(content, Mapping):
-        return {public(name): plain(value) for name, value in content.items()}
+        return {write(name): plain(value, write) for name, value in content.items()}
     if isinstance(content, list | tuple):
-        return [plain(value) for value in content]
+        return [plain(value, write) for value in content]
     value = content.item() if isinstance(content, np.generic) else content
     if isinstance(value, str):
-        return public(value)
+        return write(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -6,13 +6,15 @@ from typing import Any
 
 import pandas as pd
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from ..benchmark.checks import Check
 from ..leaderboard.agreement import Agreement
 from ..leaderboard.compare import Comparison, ProxyComparison
-from .screen import Data, records, table_of
+from ..leaderboard.escape import cut
+from .screen import NONE, Data, Numbers, bounds, number, records
+
+PAIRED = ("difference", "95% interval", "improved", "n")
 
 
 def comparison(found: Comparison | ProxyComparison) -> Iterator[RenderableType]:
@@ -20,18 +22,16 @@ def comparison(found: Comparison | ProxyComparison) -> Iterator[RenderableType]:
     if isinstance(found, ProxyComparison):
         yield from _proxy_comparison(found)
         return
-    overall = found.overall
+    overall, improved = found.overall, number(found.overall.improvement, ".0%")
+    difference, interval = number(overall.difference, "+.3f"), bounds(overall.low, overall.high, "+.3f")
     yield Text(
-        f"{found.a} - {found.b}: {overall.difference:+.3f} [{overall.low:+.3f}, {overall.high:+.3f}] over {overall.n} "
-        f"tasks, p = {found.p:.3g} (sign flips), better on {overall.improvement:.0%} of the tasks: {found.verdict}"
+        f"{found.a} - {found.b}: {difference} {interval} over {overall.n} tasks, p = {number(found.p, '.3g')} "
+        f"(sign flips), better on {improved} of the tasks: {found.verdict}"
     )
     for title, rows, key in (("by family", found.families, "family"), ("by task", found.tasks, "task")):
-        table = table_of(title, key, "difference", "95% interval", "improved", "n")
+        table = Numbers(title, key, *PAIRED)
         for _, row in rows.iterrows():
-            interval = f"[{row['low']:+.3f}, {row['high']:+.3f}]"
-            table.add_row(
-                str(row[key]), f"{row['difference']:+.3f}", interval, f"{row['improvement']:.0%}", str(row["n"])
-            )
+            table.add_row(str(row[key]), *_paired(row))
         yield table
     if found.left_out:
         yield Text(f"left out, for one of the two has no score there: {', '.join(found.left_out)}")
@@ -42,13 +42,15 @@ def _proxy_comparison(found: ProxyComparison) -> Iterator[RenderableType]:
         f"{found.a} - {found.b}: no task of this suite knows the truth, so there is no verdict; what follows is each "
         "proxy, paired by sample"
     )
-    table = table_of("by proxy", "task, score", "better", "difference", "95% interval", "improved", "n")
+    table = Numbers("by proxy", "task, score", "better", *PAIRED)
     for _, row in found.scores.iterrows():
-        difference, low, high = (f"{row[word]:+.3f}" for word in ("difference", "low", "high"))
-        improved = "–" if pd.isna(row["improvement"]) else f"{row['improvement']:.0%}"
-        name = Text(f"{row['task']}, {row['score']}")
-        table.add_row(name, row["better"], difference, f"[{low}, {high}]", improved, str(row["n"]))
+        table.add_row(f"{row['task']}, {row['score']}", row["better"], *_paired(row))
     yield table
+
+
+def _paired(row: "pd.Series[Any]") -> tuple[str, ...]:
+    difference, improved = number(row["difference"], "+.3f"), number(row["improvement"], ".0%")
+    return difference, bounds(row["low"], row["high"], "+.3f"), improved, str(row["n"])
 
 
 def comparison_data(found: Comparison | ProxyComparison) -> Data:
@@ -71,7 +73,7 @@ def agreements(found: Agreement) -> Iterator[RenderableType]:
     if len(found.tasks) == 1:
         yield _pairs(found)
     for (name, reason), rows in found.left_out.groupby(["method", "reason"], sort=False):
-        yield Text(f"left out: {name} on {', '.join(rows['task'])}: {reason}", style="yellow")
+        yield Text(f"left out: {name} on {', '.join(rows['task'])}: {cut(reason)}", style="yellow")
     diagonal = (
         "0, for it is a distance" if found.measure.distance else "less than 1 where ties leave the order to chance"
     )
@@ -82,17 +84,17 @@ def agreements(found: Agreement) -> Iterator[RenderableType]:
     )
 
 
-def _agreement(found: Agreement, task: str) -> Table:
+def _agreement(found: Agreement, task: str) -> Numbers:
     names = found.matrix(task).index
     value, low, p = (found.matrix(task, word).to_numpy(float) for word in ("agreement", "low", "p"))
-    table = table_of("", "", *(str(place) for place in range(1, len(names) + 1)))
+    table = Numbers("", "", *(str(place) for place in range(1, len(names) + 1)))
     for row, name in enumerate(names):
         below = (Text(_number(half, "±"), style="dim") for half in (value - low)[row, :row])
         above = (
             Text(_number(mean), style="dim" if chance >= 0.05 else "")
             for mean, chance in zip(value[row, row:], p[row, row:], strict=True)
         )
-        table.add_row(Text(f"{row + 1} {name}"), *below, *above)
+        table.add_row(f"{row + 1} {name}", *below, *above)
     return table
 
 
@@ -107,27 +109,30 @@ def _chance(found: Agreement, task: str) -> str:
 
 
 def _number(value: float, sign: str = "") -> str:
-    return "–" if pd.isna(value) else f"{sign}{value:z.2f}"
+    return NONE if pd.isna(value) else f"{sign}{value:z.2f}"
 
 
 def _alphas(found: Agreement, task: str) -> Iterator[Text]:
     for _, row in found.alpha[found.alpha["task"] == task].iterrows():
         yield Text(
             f"Krippendorff's alpha of {row['methods']} entrants, {row['level']}: {_number(row['alpha'])} "
-            f"[{_number(row['low'])}, {_number(row['high'])}] on {row['n']} samples"
+            f"{bounds(row['low'], row['high'], 'z.2f')} on {row['n']} samples"
         )
 
 
-def _pairs(found: Agreement) -> Table:
-    table = table_of("by pair", "", "agreement", f"{found.level:.0%} interval", "by chance", "p", "n")
+def _pairs(found: Agreement) -> Numbers:
+    table = Numbers("by pair", "", "agreement", f"{found.level:.0%} interval", "by chance", "p", "n")
     pairs = found.pairs[found.pairs["a"] != found.pairs["b"]].sort_values(
         "agreement", ascending=found.measure.distance, kind="stable"
     )
     for _, row in pairs.iterrows():
-        interval = f"[{_number(row['low'])}, {_number(row['high'])}]"
-        numbers = _number(row["agreement"]), interval, _number(row["chance"])
-        p = "–" if pd.isna(row["p"]) else f"{row['p']:.3g}"
-        table.add_row(Text(f"{row['a']}, {row['b']}"), *numbers, p, str(row["n"]))
+        numbers = (
+            _number(row["agreement"]),
+            bounds(row["low"], row["high"], "z.2f"),
+            _number(row["chance"]),
+            number(row["p"], ".3g"),
+        )
+        table.add_row(f"{row['a']}, {row['b']}", *numbers, str(row["n"]))
     return table
 
 
@@ -140,7 +145,7 @@ def agreement_data(found: Agreement) -> Data:
 
 def checks(found: Mapping[str, Sequence[Check]]) -> Iterator[RenderableType]:
     """Show how many checks each part passes, and each that it does not."""
-    table = table_of("", "part", "passed", "skipped", "failed")
+    table = Numbers("", "part", "passed", "skipped", "failed")
     for name, results in found.items():
         skipped, passed = sum(c.skipped for c in results), sum(c.passed and not c.skipped for c in results)
         failed = len(results) - skipped - passed
@@ -160,10 +165,10 @@ def check_data(found: Mapping[str, Sequence[Check]]) -> Data:
 def panel(found: pd.DataFrame, summed: pd.DataFrame, lost: Sequence[str]) -> Iterator[RenderableType]:
     """Show how far rankings move when one choice of the protocol changes, and when all may."""
     changes = [*summed["change"].unique()]
-    table = table_of("Kendall's tau to the published ranking: median, lowest", "score", *changes)
+    table = Numbers("Kendall's tau to the published ranking: median, lowest", "score", *changes)
     for score, rows in summed.groupby("score", sort=False):
         cells = rows.set_index("change").reindex(changes)
-        table.add_row(Text(str(score)), *(_moved(row) for _, row in cells.iterrows()))
+        table.add_row(str(score), *(_moved(row) for _, row in cells.iterrows()))
     yield table
     yield Text(
         f"over {found['task'].nunique()} sets of samples, {found['methods'].max()} methods, "
@@ -171,12 +176,12 @@ def panel(found: pd.DataFrame, summed: pd.DataFrame, lost: Sequence[str]) -> Ite
         "all protocols",
         style="dim",
     )
-    yield from (Text(f"not served: {line}", style="yellow") for line in lost)
+    yield from (Text(f"not served: {cut(line)}", style="yellow") for line in lost)
 
 
 def _moved(row: "pd.Series[Any]") -> Text:
     if pd.isna(row["median"]):
-        return Text("–")
+        return Text(NONE)
     choice = f" {row['choice']}" if row.name != "any" and row["lowest"] < 1 else ""
     return Text.assemble(_number(row["median"]), (f", {_number(row['lowest'])}{choice}", "dim"))
 

@@ -16,10 +16,11 @@ from ..benchmark.plan import Cell
 from ..benchmark.results import Results
 from ..benchmark.suite import Suite
 from ..leaderboard.board import Standing
+from ..leaderboard.escape import cut
 from ..leaderboard.ranking import Board
 from ..leaderboard.report.tables import Findings
-from ..leaderboard.report.words import arrow, number, outcome, passes
-from .screen import Data, records, table_of
+from ..leaderboard.report.words import arrow, outcome, passes
+from .screen import Data, Numbers, bounds, number, records
 
 FEW = 2
 """How many scores of a metric the screen shows; the report has them all."""
@@ -28,10 +29,10 @@ FEW = 2
 def listing(kind: str, known: Mapping[str, str]) -> Table:
     """Show names with one line each."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(kind, no_wrap=True)
+    table.add_column(kind, overflow="fold")
     table.add_column("")
     for name, summary in known.items():
-        table.add_row(name, Text(summary))
+        table.add_row(Text(name), Text(cut(summary)))
     return table
 
 
@@ -49,9 +50,9 @@ def plan(suite: Suite, cells: Sequence[Cell], bill: Estimate) -> Iterator[Render
     )
     if bill.unknown:
         yield Text(f"not in this estimate, for they do not say what they cost: {', '.join(bill.unknown)}")
-    table = table_of("", "impossible because", "cells")
+    table = Numbers("", "impossible because", "cells")
     for reason, count in Counter(cell.reason for cell in cells if cell.reason).most_common():
-        table.add_row(Text(reason), str(count))
+        table.add_row(reason, str(count))
     yield table
 
 
@@ -73,9 +74,9 @@ def boards(standing: Standing) -> Iterator[RenderableType]:
         shown.add(tasks)
         yield _board(standing, track, board)
         yield Text(
-            f"minimum detectable difference {number(board.minimum_detectable_difference)} "
+            f"minimum detectable difference {number(board.minimum_detectable_difference, '.2f')} "
             "(median over pairs, at 80 % power); "
-            f"Kendall's tau between two halves of the tasks {number(board.reliability)}\n",
+            f"Kendall's tau between two halves of the tasks {number(board.reliability, '.2f')}\n",
             style="dim",
         )
     yield from _proxies(standing)
@@ -84,7 +85,7 @@ def boards(standing: Standing) -> Iterator[RenderableType]:
         return
     for _, task in standing.scores.tasks.iterrows():
         if not task["admitted"]:
-            yield Text(f"not counted: {task['task']}: {task['reason']}", style="yellow")
+            yield Text(f"not counted: {task['task']}: {cut(task['reason'])}", style="yellow")
         elif task["flagged"]:
             beaten = f"{task['canary_share']:.0%}"
             yield Text(
@@ -98,29 +99,30 @@ def _proxies(standing: Standing) -> Iterator[RenderableType]:
     spent = findings.costs[["forward", "backward"]].sum(axis=1).to_dict()
     for task in standing.results.truthless:
         if not (proxies := findings.proxies(task)):
-            yield Text(f"nothing is known on {task}: {next(iter(findings.reasons(task)), 'no cell is done')}", "yellow")
+            reason = cut(next(iter(findings.reasons(task)), "no cell is done"))
+            yield Text(f"nothing is known on {task}: {reason}", style="yellow")
             continue
         first = [proxy for _, same in groupby(proxies, lambda proxy: proxy.metric) for proxy in islice(same, FEW)]
         heads = (f"{proxy.score} {arrow(proxy.better)}" for proxy in first)
-        table = table_of(f"{task}: proxies, mean ± half of the 95 % interval over samples", "method", "passes", *heads)
+        table = Numbers(f"{task}: proxies, mean ± half of the 95 % interval over samples", "method", "passes", *heads)
         for method in findings.asked(task):
-            table.add_row(Text(method), passes(spent[method]), *(outcome(proxy.rows.get(method)) for proxy in first))
+            table.add_row(method, passes(spent[method]), *(outcome(proxy.rows.get(method)) for proxy in first))
         yield table
         if len(first) < len(proxies):
             yield Text(f"and {len(proxies) - len(first)} more scores in the report", style="dim")
 
 
-def _board(standing: Standing, track: str, board: Board) -> Table:
+def _board(standing: Standing, track: str, board: Board) -> Numbers:
     canaries = standing.results.methods("canary")
     title = f"{standing.results.title}, {track} track: agreement with the truth over {len(standing.tasks(track))} tasks"
-    table = table_of(title, "method", "tier", "rank", "score", "95% interval")
+    table = Numbers(title, "method", "tier", "rank", "score", "95% interval")
     for name, row in board.rows.iterrows():
         table.add_row(
             str(name),
             row["tier"],
             f"{row['rank']:.0f} [{row['rank_low']:.0f}-{row['rank_high']:.0f}]",
-            f"{row['score']:.3f}",
-            f"[{row['low']:.3f}, {row['high']:.3f}]",
+            number(row["score"]),
+            bounds(row["low"], row["high"]),
             style="dim" if name in canaries else "",
         )
     return table
@@ -146,9 +148,9 @@ def failures(results: Results) -> list[str]:
 
 
 def _failure(method: str, cells: pd.DataFrame) -> str:
-    reasons = cells["reason"].unique()
+    reasons = [*cells.loc[cells["status"].sort_values().index, "reason"].unique()]  # failed comes before ok
     more = f", and {len(reasons) - 1} more reasons, see the report" if len(reasons) > 1 else ""
-    return f"{method}: {reasons[0]} ({cells['task'].nunique()} tasks{more})"
+    return f"{method}: {cut(reasons[0])} ({cells['task'].nunique()} tasks{more})"
 
 
 def unfollowed(results: Results) -> list[str]:
