@@ -178,7 +178,7 @@ class Method(Part):
     """An attribution method."""
 
     signed: bool = True
-    """Whether its values tell support from opposition."""
+    """Whether its values can be below 0."""
     role: Role = "entrant"
     library: str = ""
     """The package of others that computes it; empty: it is our own."""

@@ -117,6 +117,15 @@ def finite(subject: Subject) -> str:
     return ""
 
 
+def sign(subject: Subject) -> str:
+    """Maps that are declared without a sign have no value below 0."""
+    if subject.method.signed:
+        return "it has a sign"
+    below = int((subject.maps < 0).any(1).sum())
+    demand(below == 0, f"{below} of {len(subject.maps)} maps have values below 0: declare signed=True")
+    return ""
+
+
 def repeatable(subject: Subject) -> str:
     """The same question has the same answer, to the bit, whatever the global random state."""
     with _state.other_luck(1):
@@ -255,6 +264,7 @@ CHECKS: dict[str, Callable[[Subject], str]] = {
     for check in (
         shape,
         finite,
+        sign,
         repeatable,
         alone,
         batch_sizes,

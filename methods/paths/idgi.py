@@ -11,7 +11,7 @@ from .._points import at_points
 from ._line import along
 
 
-@method(paper="arXiv:2303.14242", signed=False, passes=lambda budget: (budget, budget - 1))
+@method(paper="arXiv:2303.14242", passes=lambda budget: (budget, budget - 1))
 def idgi(model: Differentiable, x: Tensor, target: Tensor, baseline: Tensor, *, budget: int = 128) -> Tensor:
     """Each step's change of score on the line from the baseline, handed out by the squared gradient at its start.
 

@@ -121,6 +121,11 @@ def infinite(x: Tensor) -> Tensor:
     return x
 
 
+def opposed(x: Tensor) -> Tensor:
+    """Values of both signs."""
+    return x - 0.5
+
+
 def global_luck(x: Tensor) -> Tensor:
     """Draws from the global random state."""
     return torch.rand_like(x)
@@ -300,6 +305,13 @@ def test_a_wrong_bill_is_found() -> None:
         found = outcome(Method(gradient, passes=passes))
         assert failed(found) == {"cost"}
         assert "billed are (5, 5) single inputs (forward, backward), declared" in found["cost[table]"].reason
+
+
+def test_a_sign_that_is_not_declared_is_found() -> None:
+    assert not failed(outcome(opposed))
+    found = outcome(Method(opposed, signed=False))
+    assert failed(found) == {"sign"}
+    assert found["sign[table]"].reason == "5 of 5 maps have values below 0: declare signed=True"
 
 
 def test_a_refusal_is_no_breach() -> None:

@@ -108,7 +108,13 @@ def test_edges_are_skimages_channel_by_channel(smooth: Ask) -> None:
 def test_edges_of_a_table_are_skimages_of_each_row(additive: Ask) -> None:
     question = additive(pictures=False)
     for x, row in zip(question.batch.x, maps_of("edges", question), strict=True):
-        torch.testing.assert_close(row, torch.from_numpy(sobel(x.numpy())), rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(row, torch.from_numpy(sobel(x.numpy())).abs(), rtol=1e-6, atol=1e-9)
+
+
+def test_edges_of_a_row_are_magnitudes() -> None:
+    """The difference of the two neighbours; at the ends, of the neighbour and itself."""
+    row = torch.tensor([[1.0, 5.0, 2.0, 8.0, 0.0]], dtype=torch.float64)
+    assert methods["edges"].function(row).tolist() == [[4.0, 1.0, 3.0, 2.0, 8.0]]
 
 
 def test_edges_of_a_step_are_where_the_step_is() -> None:
