@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..errors import Refused
 
 
-class Broken(Exception):  # noqa: N818 - reads as a sentence where it is raised
+class Broken(AssertionError):  # noqa: N818 - reads as a sentence where it is raised
     """The contract is broken: what was seen, what mends it, and whether only a convention of ours is."""
 
     def __init__(self, complaint: str, advice: str = "", habit: bool = False) -> None:
@@ -54,6 +54,14 @@ def named(name: str, question: Callable[[], str], habit: bool = False) -> NamedC
             return Check(name, False, f"{type(error).__name__}: {error}", habit=habit)
 
     return name, outcome
+
+
+def concluded(part: str, checks: list[Check], raises: bool) -> list[Check]:
+    """Return the outcomes of a part's checks; where some failed and it `raises`, raise Broken, with a line for each."""
+    failed = [f"{check.name}: {check.said}" for check in checks if not check.passed]
+    if failed and raises:
+        raise Broken("\n  ".join([f"{part} fails {len(failed)} of {len(checks)} checks:", *failed]))
+    return checks
 
 
 def demand(fulfilled: bool, complaint: str, advice: str = "", habit: bool = False) -> None:

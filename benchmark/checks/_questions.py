@@ -111,9 +111,9 @@ def table() -> Question:
 
 
 def black_box() -> Question:
-    """Ask a function without gradients about a table of 8 columns."""
-    x = torch.randn(SAMPLES, 8, generator=torch.Generator().manual_seed(3))
-    mix = torch.randn(8, 3, generator=torch.Generator().manual_seed(4)).double()
+    """Ask a function without gradients about a table of 4 columns: so few that all their sets can be asked about."""
+    x = torch.randn(SAMPLES, 4, generator=torch.Generator().manual_seed(3))
+    mix = torch.randn(4, 3, generator=torch.Generator().manual_seed(4)).double()
 
     def predict(x: Tensor) -> Tensor:
         return ((x.double() @ mix).sin() * 2).softmax(1).float()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from importlib.util import find_spec
 from typing import Any
 
 from torch import Tensor
@@ -14,10 +15,10 @@ from ..gate import Gate
 from ..harness import Asked, explain
 from ..registry import Method, methods
 from ..units import element_count, per_unit, unit_count
-from . import _state
-from ._check import Broken, Check, NamedCheck, demand, named
+from . import _shared, _state
+from ._check import Broken, Check, NamedCheck, concluded, demand, named
 from ._questions import METHOD_QUESTIONS, Make, Question
-from ._untouched import inputs, network, random_state
+from ._shared import inputs, network, random_state
 
 CLOSE = 1e-5
 """How far a map may move by rounding, relative to its largest value."""
@@ -27,9 +28,16 @@ BUDGET = 40
 """What a method with a budget may spend here unless it is told otherwise: the contract holds for any."""
 
 
-def check_method(function: Callable[..., Any] | Method | str, **settings: object) -> list[Check]:
-    """Check the contract of a method: a function, registered or not, or the name of a registered one."""
-    return [check() for _, check in method_checks(function, **settings)]
+def check_method(
+    function: Callable[..., Any] | Method | str, *, raises: bool = True, **settings: object
+) -> list[Check]:
+    """Check the contract of a method: a function, registered or not, or the name of a registered one.
+
+    Raises an AssertionError that names every failed check; with `raises=False`, failures are only among what it
+    returns.
+    """
+    checks = [check() for _, check in method_checks(function, **settings)]
+    return concluded(as_method(function).name, checks, raises)
 
 
 def method_checks(function: Callable[..., Any] | Method | str, **settings: object) -> list[NamedCheck]:
@@ -42,7 +50,8 @@ def method_checks(function: Callable[..., Any] | Method | str, **settings: objec
         for where, subject in subjects.items()
         for name, check in CHECKS.items()
     ]
-    return [*single, named("seed", partial(seed, list(subjects.values())))]
+    asked = list(subjects.values())
+    return [*single, named("seed", partial(seed, asked)), named("answers", partial(answers, asked))]
 
 
 def economical(method: Method) -> dict[str, int]:
@@ -257,6 +266,14 @@ def _changes(subject: Subject) -> bool | None:
         return not subject.ask(subject.question, seed=1).equal(subject.maps)
     except Refused:
         return None
+
+
+def answers(subjects: list[Subject]) -> str:
+    """It answers a question here, unless it is of a library that is not installed."""
+    library = subjects[0].method.library
+    if library and find_spec(library) is None:
+        raise Refused(f"{library} is not installed")
+    return _shared.answers(subjects)
 
 
 CHECKS: dict[str, Callable[[Subject], str]] = {

@@ -12,12 +12,12 @@ from ..errors import Refused
 from ..harness import Asked, explain
 from ..registry import TRUTH_WORDS, Metric, metrics
 from ..units import element_count, unit_count
-from . import _untouched
-from ._check import Check, NamedCheck, demand, named
+from . import _shared
+from ._check import Check, NamedCheck, concluded, demand, named
 from ._linear import BLENDED, METRIC_QUESTIONS, NOISY, TRUTHFUL, TURNED
 from ._questions import Question
+from ._shared import answers, inputs, network
 from ._subject import CLOSE, Scores, Subject, close
-from ._untouched import inputs, network
 from .oracles import holder, proofs
 
 SCALES = (2.0**-40, 2.0**-20, 2.0**20, 2.0**40)
@@ -26,13 +26,18 @@ CERTAIN = 5.0
 """Standard errors beyond which a difference is none of chance."""
 
 
-def check_metric(function: Callable[..., Any] | Metric | str, like: str = "", **settings: object) -> list[Check]:
+def check_metric(
+    function: Callable[..., Any] | Metric | str, like: str = "", *, raises: bool = True, **settings: object
+) -> list[Check]:
     """Check a metric against its contract and its oracles: a function, registered or not, or a registered one's name.
 
     An unregistered function is put to the oracles of the registered score that it is `like` ("deletion", say), and
     takes its direction of better; without one, higher is taken to be better. Its scores are taken to be scale-free.
+    Raises an AssertionError that names every failed check; with `raises=False`, failures are only among what it
+    returns.
     """
-    return [check() for _, check in metric_checks(function, like, **settings)]
+    checks = [check() for _, check in metric_checks(function, like, **settings)]
+    return concluded(as_metric(function, like).name, checks, raises)
 
 
 def metric_checks(function: Callable[..., Any] | Metric | str, like: str = "", **settings: object) -> list[NamedCheck]:
@@ -45,11 +50,12 @@ def contract(metric: Metric, **settings: object) -> list[NamedCheck]:
     """Return the contract as checks that have not been run yet, on each model that fits."""
     chosen = metric.with_defaults(settings)
     subjects = {name: Subject(metric, chosen, make, TURNED[name]) for name, make in METRIC_QUESTIONS.items()}
-    return [
+    single = [
         named(f"{name}[{where}]", partial(_put, check, subject), name in HABITS)
         for where, subject in subjects.items()
         for name, check in CHECKS.items()
     ]
+    return [*single, named("answers", partial(answers, list(subjects.values())))]
 
 
 def _put(check: Callable[[Subject], str], subject: Subject) -> str:
@@ -100,7 +106,7 @@ def random_state(subject: Subject) -> str:
     """The global random states of torch, numpy and random change no score, and are as they were."""
     names = ", ".join(subject.drawn)
     demand(not names, f"{names} is drawn from the global random state", "name a parameter `rng` and draw from it alone")
-    return _untouched.random_state(subject)
+    return _shared.random_state(subject)
 
 
 def alone(subject: Subject) -> str:

@@ -9,9 +9,10 @@ from ...benchmark import Refused, WhiteBox
 from ._kinds import MAXIMA, MOVES, RECTIFIERS, SUMS
 from ._kinds import table as named
 from ._layers import Layer, shared, stable
-from ._mode import Operation, Table, as_if, plain, ruled, tracked
-from ._relevance import Relevance, halved, layer_of, passed, rules
+from ._mode import Operation, Rule, Table, as_if, plain, ruled, tracked
+from ._relevance import Relevance, halved, layer_of, passed, remember, rules
 
+CASTS: Final = frozenset(["to", "float", "double", "half", "bfloat16"])
 Start = Callable[[Tensor], Tensor]
 
 
@@ -21,6 +22,13 @@ class Excitation(Relevance):
     def __init__(self, start: Start) -> None:
         super().__init__(TABLE)
         self.start = start
+
+    def apply(self, name: str, rule: Rule, func: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Do an operation by its rule; a cast of what a layer gives is still what it gives."""
+        result = super().apply(name, rule, func, args, kwargs)
+        if name in CASTS and (layer := layer_of(args[0])) is not None:
+            remember(result, layer)
+        return result
 
     def leave(self, output: Tensor) -> Tensor:
         """Return the logits; at the target, relevance is one."""

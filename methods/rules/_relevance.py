@@ -139,9 +139,13 @@ def _linear(
 
 def _remembered(rule: LayerRule, layer: Layer) -> Tensor:
     """Go by the rule; a batch norm that follows will want to know the layer."""
-    result = rule(layer)
-    vars(result)["layer"] = layer, result._version
-    return result
+    return remember(rule(layer), layer)
+
+
+def remember(output: Tensor, layer: Layer) -> Tensor:
+    """Note which layer gives an output."""
+    vars(output)["layer"] = layer, output._version
+    return output
 
 
 def layer_of(output: Tensor) -> Layer | None:
@@ -177,7 +181,7 @@ def _batch_norm(
     scale = (var + eps).rsqrt() * (1 if weight is None else weight)
     shift = (0 if bias is None else bias) - mean * scale
     layer = layer_of(x)
-    if layer is None or not layer.leads or len(layer.weight) != len(scale):
+    if layer is None or not layer.leads or len(layer.weight) != len(scale) or layer.x.dtype != x.dtype:
         shape = (-1, *[1] * (x.ndim - 2))
         own = Layer(_scaled, x, scale.reshape(shape), shift.reshape(shape), leads=False)
         return _remembered(convolution, own)

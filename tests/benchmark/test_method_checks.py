@@ -28,7 +28,7 @@ Outcome = dict[str, Check]
 
 
 def outcome(method: Callable[..., Any] | Method, **settings: object) -> Outcome:
-    return {check.name: check for check in check_method(method, **settings)}
+    return {check.name: check for check in check_method(method, raises=False, **settings)}
 
 
 def failed(found: Outcome) -> set[str]:
@@ -160,7 +160,7 @@ def by_place(x: Tensor) -> Tensor:
 def nearly(model: BlackBox, x: Tensor, target: Tensor) -> Tensor:
     """Changes the ranks of two close units with the batch, by less than maps may change by rounding."""
     flat = torch.zeros(len(x), x[0].numel()).double()
-    flat[:, 0], flat[:, 4], flat[:, 7] = 1.0, 0.5, 0.5 + 4e-6 * (-1) ** len(x)
+    flat[:, 0], flat[:, 1], flat[:, 2] = 1.0, 0.5, 0.5 + 4e-6 * (-1) ** len(x)
     return flat.reshape(x.shape).float() if x.ndim == 2 else x
 
 
@@ -319,6 +319,36 @@ def test_a_refusal_is_no_breach() -> None:
     assert found["shape[table]"].skipped
     assert found["shape[table]"].reason == "tables are not for me"
     assert found["shape[pictures]"].reason == "ZeroDivisionError: elsewhere"
+
+
+def refuses_all(x: Tensor) -> Tensor:
+    """Refuses everything."""
+    raise Refused(f"{x.ndim} axes are not for me")
+
+
+def test_a_method_that_refuses_every_question_fails() -> None:
+    found = outcome(refuses_all)
+    assert failed(found) == {"answers"}
+    said = "every question is refused, so nothing was checked: 4 axes are not for me; 2 axes are not for me"
+    assert found["answers"].reason == said
+    assert outcome(refuses_one)["answers"].passed is False
+
+
+def test_a_method_of_a_library_that_is_not_installed_is_skipped() -> None:
+    found = outcome(Method(refuses_all, library="no_such_library"))
+    assert not failed(found)
+    assert found["answers"] == Check("answers", True, "no_such_library is not installed", skipped=True)
+    assert failed(outcome(Method(refuses_all, library="torch"))) == {"answers"}
+
+
+def test_failures_are_raised_with_a_line_each_unless_they_are_only_asked_for() -> None:
+    with pytest.raises(AssertionError) as raised:
+        check_method(idle)
+    lines = str(raised.value).splitlines()
+    assert lines[0] == f"idle fails 1 of {len(method_checks(idle))} checks:"
+    assert lines[1:] == ["  seed: it names `rng`, but its maps do not change with the seed: drop it, or draw from it"]
+    assert [check.name for check in check_method(idle, raises=False) if not check.passed] == ["seed"]
+    assert all(check.passed for check in check_method(gradient))
 
 
 def test_breaches_say_what_to_do() -> None:

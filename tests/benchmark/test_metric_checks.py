@@ -34,7 +34,7 @@ Outcome = dict[str, Check]
 
 
 def outcome(metric: Callable[..., Any] | Metric, **settings: object) -> Outcome:
-    return {check.name: check for check in check_metric(metric, **settings)}
+    return {check.name: check for check in check_metric(metric, raises=False, **settings)}
 
 
 def failed(found: Outcome) -> set[str]:
@@ -189,6 +189,28 @@ def test_each_check_can_be_a_test_of_its_own_and_names_are_looked_up() -> None:
         check_metric("no_such_metric_at_all")
     with pytest.raises(ValueError, match="mass has no setting 'k'"):
         check_metric(mass, k=3)
+
+
+def test_a_metric_that_refuses_every_question_fails() -> None:
+    def refusing(attribution: Tensor) -> Tensor:
+        """Refuses everything."""
+        raise Refused("not for me")
+
+    found = outcome(refusing)
+    assert failed(found) == {"answers"}
+    assert found["answers"].reason == "every question is refused, so nothing was checked: not for me"
+
+
+def test_failures_are_raised_with_a_line_each_unless_they_are_only_asked_for() -> None:
+    with pytest.raises(AssertionError) as raised:
+        check_metric(wrong_way)
+    first, *lines = str(raised.value).splitlines()
+    assert first == f"wrong_way fails {len(lines)} of {len(metric_checks(wrong_way))} checks:"
+    assert lines[0].startswith(
+        "  truth_first[linear_pictures]: wrong_way, of which higher is better, has the order wrong"
+    )
+    assert not all(check.passed for check in check_metric(wrong_way, raises=False))
+    assert all(check.passed for check in check_metric(mass))
 
 
 def wrong_way(attribution: Tensor, effect: Tensor, parts: Tensor) -> Tensor:
@@ -391,7 +413,7 @@ def test_anybodys_metric_is_put_to_the_proof_of_the_score_that_it_is_like() -> N
         before, after = model.score(x, target), model.score(baseline + shade * (x - baseline), target)
         return (before - after).clamp(min=0) / before
 
-    right, wrong = (check_metric(function, like="average_drop") for function in (average_drop, per_batch))
+    right, wrong = (check_metric(function, like="average_drop", raises=False) for function in (average_drop, per_batch))
     names = {check.name for check in right}
     assert len(names) > 28
     assert all(check.passed for check in right)

@@ -98,6 +98,23 @@ def test_a_negative_logit_turns_nothing_round() -> None:
     assert bool((found("excitation_backprop", module, x, torch.arange(3)) >= 0).all())
 
 
+def test_logits_may_be_cast_at_the_end() -> None:
+    """A network in double precision whose logits are handed over in single precision has the same dual."""
+
+    class Single(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = mlp()
+
+        def forward(self, x: Tensor) -> Tensor:
+            logits: Tensor = self.inner(x)
+            return logits.float()
+
+    x, target = given(3, 5), torch.arange(3)
+    cast, plain = (found("contrastive_excitation", seeded(make), x, target) for make in (Single, mlp))
+    torch.testing.assert_close(cast, plain, rtol=1e-6, atol=1e-9)
+
+
 def test_contrast_needs_a_linear_layer_at_the_end() -> None:
     with pytest.raises(Refused, match="no dual of the target: contrastive excitation needs a network that ends with"):
         found("contrastive_excitation", nn.Sequential(mlp(), nn.ReLU()), given(3, 5), torch.arange(3))

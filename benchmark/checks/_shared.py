@@ -1,9 +1,11 @@
-"""The checks that methods and metrics share: everything is left as it was."""
+"""The checks that methods and metrics share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 from . import _state
+from ._check import demand, named
 from ._questions import Question
 
 
@@ -15,9 +17,28 @@ class Subject(Protocol):
         """Make the samples and the model anew."""
         ...
 
+    @property
+    def first(self) -> object:
+        """What the part answers, in the ordinary way."""
+        ...
+
     def work(self, question: Question) -> object:
         """Let the part do its work."""
         ...
+
+
+def answers(subjects: Iterable[Subject]) -> str:
+    """At least one question is answered and not refused; else nothing at all was checked."""
+    outcomes = [named("first", partial(_first, subject))[1]() for subject in subjects]
+    refusals = "; ".join(dict.fromkeys(outcome.reason for outcome in outcomes))
+    answered = not all(outcome.skipped for outcome in outcomes)
+    demand(answered, f"every question is refused, so nothing was checked: {refusals}")
+    return ""
+
+
+def _first(subject: Subject) -> str:
+    _ = subject.first
+    return ""
 
 
 def inputs(subject: Subject) -> str:
