@@ -183,7 +183,7 @@ class Record:
 
 
 def plain_text(text: str, most: int) -> str:
-    """Return a text that any file can hold: control characters and lone surrogates escaped, a long one cut in its middle."""
+    """Return a text that any file can hold: odd characters are escaped, and a long one is cut in its middle."""
     if len(text) > most:
         text = f"{text[: most - 150]} … {len(text) - most} characters left out … {text[-100:]}"
     shown = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)

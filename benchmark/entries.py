@@ -132,6 +132,11 @@ def _origin(function: Callable[..., Any]) -> str:
     return f"{file or function.__module__}:{function.__qualname__}"
 
 
+def is_shipped(function: Callable[..., Any]) -> bool:
+    """Return whether a function is this package's own, and no stranger's."""
+    return function.__module__.startswith(f"{PACKAGE}.")
+
+
 registries: dict[str, Registry[Any]] = {}
 
 

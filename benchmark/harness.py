@@ -94,11 +94,19 @@ class Asked:
 
 def explain(method: Asked, gate: Gate, batch: Batch) -> tuple[Tensor, Cost]:
     """Return a method's attributions per element (N, E) and what they cost."""
-    own = gate.metered()
+    own, batch = gate.metered(), sealed(method, batch)
     start = time.perf_counter()
     portions = _portions(batch, gate.room(batch.x))
     maps = [_explain_some(method, own, batch.picked(portion)) for portion in portions]
     return _together(maps, portions), _bill(own, start)
+
+
+def sealed(method: Asked, batch: Batch) -> Batch:
+    """Return samples without what a method has not asked for and could find: the truth, the way to make them again."""
+    asked = [each for each in (method, method.prior) if each]
+    truth = batch.truth if any("truth" in each.part.needs for each in asked) else None
+    hides = {each.told("imputer") or batch.imputer for each in asked if "game" in each.part.needs}
+    return replace(batch, truth=truth, redraw=batch.redraw if "redraw" in hides else None)
 
 
 def _portions(batch: Batch, room: int) -> list[list[int]]:
@@ -265,7 +273,7 @@ def _again(method: Asked | None, gate: Gate, batch: Batch) -> Callable[..., Tens
             target=batch.target if target is None else target,
             baseline=batch.baseline if baseline is None else baseline,
         )
-        return _explain_some(method, gate if model is None else behind(model), asked)  # type: ignore[arg-type]
+        return _explain_some(method, gate if model is None else behind(model), sealed(method, asked))  # type: ignore[arg-type]
 
     return explained
 

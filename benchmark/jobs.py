@@ -3,7 +3,7 @@
 import pickle
 import signal
 import traceback
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -15,14 +15,17 @@ from types import FrameType
 import torch
 
 from .data import REASON, Batch, Record
-from .entries import import_file
+from .entries import import_file, is_shipped
 from .errors import Refused, words_of
 from .game import Memory
-from .harness import explain, score
+from .gate import Gate
+from .guard import Moved, same_weights, watched
+from .harness import Asked, explain, score, sealed
 from .identity import digest
 from .memory import keep_memory
 from .plan import SPLIT, Cell
-from .question import Task
+from .question import Task, forget
+from .registry import TRUTH_WORDS
 from .store import Maps, Store
 
 PREVIEW = 8
@@ -97,51 +100,119 @@ def _bare(cells: Sequence[Cell], store: Store) -> Iterator[Cell]:
     yield from (cell for key, cell in shown.items() if store.preview(key) is None)
 
 
+Tell = Callable[[str], None]
+"""Told `at` when a part starts its work, and `done` when its outcome is stored."""
+
+
+def _silent(_what: str) -> None:
+    """Tell nobody."""
+
+
 def do(job: Job) -> None:
     """Explain, score and store; what goes wrong in a part becomes its record, and nothing else is lost."""
+    if explain_job(job):
+        Store(job.folder).put_records({cell.key: record for cell, record in scored(job)})
+
+
+def explain_job(job: Job, tell: Tell = _silent) -> bool:
+    """Explain and store, unless that was done before; return whether there are maps, or else store why not."""
+    store, first = Store(job.folder), job.cells[0]
+    if store.maps(first.explanation) is None:
+        outcome = _attempt(job, tell)
+        if isinstance(outcome, Record):
+            put_failure(job, outcome)
+            return False
+        store.put_maps(first.explanation, outcome)
+    _keep_preview(job, store)
+    return True
+
+
+def put_failure(job: Job, record: Record) -> None:
+    """Store what happened to one cell as what happened to all of a job that have no record."""
+    store = Store(job.folder)
+    store.put_records({cell.key: _at(cell, record) for cell in job.cells if cell.key not in store})
+
+
+def scored(job: Job, tell: Tell = _silent) -> Iterator[tuple[Cell, Record]]:
+    """Score the stored maps, cell by cell, where there is no record yet."""
     store = Store(job.folder)
     maps = store.maps(job.cells[0].explanation)
-    missing = [cell for cell in job.cells if cell.key not in store]
     if maps is None:
-        outcome = _attempt(job)
-        if isinstance(outcome, Record):
-            store.put_records({cell.key: _at(cell, outcome) for cell in missing})
-            return
-        maps = outcome
-        store.put_maps(job.cells[0].explanation, maps)
-    _keep_preview(job, store)
-    store.put_records({cell.key: _scored(job, cell, maps) for cell in missing})
+        raise ValueError(f"{job.label}: the maps that were stored are damaged; run the same command again")
+    for cell in job.cells:
+        if cell.key not in store:
+            yield cell, _scored(job, cell, maps, tell)
 
 
 def _at(cell: Cell, record: Record) -> Record:
     return replace(record, task=cell.task.name, metric=cell.metric.part.name)
 
 
-def _attempt(job: Job) -> Maps | Record:
-    cell = job.cells[0]
+def _attempt(job: Job, tell: Tell) -> Maps | Record:
+    cell, method = job.cells[0], job.cells[0].method
     try:
-        with limited(job.timeout):
-            batch = _questions(job, cell)
-            attribution, cost = explain(cell.method, cell.task.gate(job.batch_size), batch)
-    except (Exception, OutOfTime) as error:  # noqa: BLE001 - a cell is attempted here
-        return _failure(cell, error, job.timeout)
-    if not attribution.isfinite().all(1).any():
-        return _failure(cell, ValueError("every map has NaN or infinite values"), job.timeout)
-    return Maps(batch.ids, attribution, cost)
+        gate = cell.task.gate(job.batch_size)
+        batch = sealed(method, _questions(job, cell, truth=_sees_truth(method)))
+        tell("at")
+        with _watched(cell, gate, batch, method), limited(job.timeout):
+            attribution, cost = explain(method, gate, batch)
+            maps = Maps(batch.ids, attribution, cost)
+            if not maps.values.isfinite().all(1).any():
+                raise ValueError("every map has NaN or infinite values")
+    except (KeyboardInterrupt, Damaged):
+        raise
+    except BaseException as error:  # noqa: BLE001 - a cell is attempted here
+        return failure(cell, error, job.timeout)
+    return maps
 
 
-def _scored(job: Job, cell: Cell, maps: Maps) -> Record:
+def _scored(job: Job, cell: Cell, maps: Maps, tell: Tell) -> Record:
     try:
-        with limited(job.timeout):
-            batch = _questions(job, cell)
-            gate = cell.task.gate(job.batch_size)
-            memory = _memory(cell.task.sample_set, cell.size)
+        gate = cell.task.gate(job.batch_size)
+        batch = _questions(job, cell, truth=_sees_truth(cell.metric, cell.method))
+        memory = _memory(cell.task.sample_set, cell.size)
+        tell("at")
+        with _watched(cell, gate, batch, cell.metric, cell.method), limited(job.timeout):
             scores, cost = score(cell.metric, gate, batch, maps.values, cell.method, memory)
-    except (Exception, OutOfTime) as error:  # noqa: BLE001 - a cell is attempted here
-        return replace(_failure(cell, error, job.timeout), explained=maps.cost)
+    except (KeyboardInterrupt, Damaged):
+        raise
+    except BaseException as error:  # noqa: BLE001 - a cell is attempted here
+        return replace(failure(cell, error, job.timeout), explained=maps.cost)
     bad = int((~maps.values.isfinite().all(1)).sum())
     note = f"{bad} of {len(maps.ids)} maps have NaN or infinite values" if bad else ""
     return Record(*cell.names, "ok", note, maps.ids, scores, cost, maps.cost)
+
+
+def _sees_truth(*asked: Asked) -> bool:
+    """Return whether the first of the parts is handed the truth, or the second where the first explains again."""
+    acting = asked if "explain" in asked[0].part.needs else asked[:1]
+    return any(not TRUTH_WORDS.isdisjoint(part.part.needs) for part in acting)
+
+
+class Damaged(ValueError):  # noqa: N818 - a state of the network
+    """A network was changed, and cannot be made anew as it was: the run must end, or all that follows is wrong."""
+
+
+@contextmanager
+def _watched(cell: Cell, gate: Gate, batch: Batch, *asked: Asked) -> Iterator[None]:
+    """Watch parts at work; what they have spoilt is made anew at the next need."""
+    acting = [each.part for each in asked[: 2 if "explain" in asked[0].part.needs else 1]]
+    strict = not all(is_shipped(part.function) for part in acting)
+    asks = strict or any(part.capability is not None or "explain" in part.needs for part in acting)
+    try:
+        with watched(gate.network if asks else None, batch, strict=strict):
+            yield
+    except Moved as moved:
+        if moved.spoilt:
+            forget()
+            _memory.cache_clear()
+            if not same_weights(cell.task.gate().network, moved.before):
+                name = cell.task.model.name
+                raise Damaged(
+                    f"{asked[0].part.name} changed the network {name}, and building it again gives the changed one: "
+                    f"let the function {name} make a new one each time"
+                ) from moved
+        raise
 
 
 @lru_cache(maxsize=1)
@@ -160,23 +231,26 @@ def _keep_preview(job: Job, store: Store) -> None:
     key = preview_key(cell.task, cell.size)
     if key not in store:
         with suppress(Exception):  # of samples that cannot be made, the cells say why
-            store.put_preview(key, _questions(job, cell)[:PREVIEW])
+            store.put_preview(key, _questions(job, cell, truth=False)[:PREVIEW])
 
 
-def _questions(job: Job, cell: Cell) -> Batch:
-    return cell.task.questions(SPLIT, cell.size, job.batch_size)
+def _questions(job: Job, cell: Cell, *, truth: bool) -> Batch:
+    return cell.task.questions(SPLIT, cell.size, job.batch_size, truth=truth)
 
 
-def _failure(cell: Cell, error: BaseException, timeout: float) -> Record:
+def failure(cell: Cell, error: BaseException, timeout: float) -> Record:
     """Return the record of a failure, or of an honest no."""
     if isinstance(error, Refused):
         return Record(*cell.names, "skipped", words_of(error) or "it refused, and gave no reason")
     if isinstance(error, OutOfTime):
         return Record(*cell.names, "failed", f"took longer than the time limit of {timeout:g} s")
+    trace = "".join(traceback.format_exception(error))
+    if isinstance(error, Moved):
+        return Record(*cell.names, "failed", words_of(error), trace=trace)
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     reason = f"{type(error).__name__}: {words_of(error).partition(chr(10))[0]}"[: REASON - len(where)] + where
-    return Record(*cell.names, "failed", reason, trace="".join(traceback.format_exception(error)))
+    return Record(*cell.names, "failed", reason, trace=trace)
 
 
 def run_jobs(jobs: Sequence[Job], workers: int, ray: str, files: Sequence[Path]) -> Iterator[Job]:

@@ -139,11 +139,15 @@ class Task(Entry):
         """Return a fresh gate to the task's model."""
         return Gate(built(self.model), self.readout, batch_size)
 
-    def questions(self, split: str, size: int, batch_size: int = 0) -> Batch:
-        """Return samples with their truth; made once in a process, and the samples once for all tasks on them."""
+    def questions(self, split: str, size: int, batch_size: int = 0, *, truth: bool = True) -> Batch:
+        """Return samples, with their truth or without; made once in a process, the samples once for all tasks on them.
+
+        Who needs no truth asks for none: what has not been computed cannot be found.
+        """
         cut = split, size, batch_size
         batch = _sampled(self.samples, self.model, self.readout, cut, self._state)
-        return replace(batch, truth=_truth(self, cut, self._state), imputer=self.imputer)
+        known = _truth(self, cut, self._state) if truth else None
+        return replace(batch, truth=known, imputer=self.imputer)
 
     @property
     def _state(self) -> tuple[str, ...]:
@@ -187,6 +191,12 @@ def _truth(task: Task, cut: tuple[str, int, int], state: tuple[str, ...]) -> Tru
     batch = _sampled(task.samples, task.model, task.readout, cut, state)
     truth: Truth | None = task.function(task.gate(cut[2]), batch)
     return truth
+
+
+def forget() -> None:
+    """Forget networks, samples and truths, which are made anew at the next need: a part has changed them."""
+    for cache in (_built, _sampled, _truth):
+        cache.cache_clear()
 
 
 models: Registry[Model] = Registry("model", "models")

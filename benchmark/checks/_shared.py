@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol
 
+from ..settings import State
 from . import _state
 from ._check import demand, named
 from ._questions import Question
@@ -52,11 +53,11 @@ def network(subject: Subject) -> str:
 
 
 def random_state(subject: Subject) -> str:
-    """The global random states of torch, numpy and random are as they were."""
+    """The random states of torch, numpy and random, and all other global settings, are as they were."""
     return _leaves(subject, _state.luck)
 
 
-def _leaves(subject: Subject, look: Callable[[Question], _state.State]) -> str:
+def _leaves(subject: Subject, look: Callable[[Question], State]) -> str:
     question = subject.make()
     with _state.untouched(question, look):
         subject.work(question)

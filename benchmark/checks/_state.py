@@ -1,22 +1,20 @@
-"""What a part must leave as it was: inputs, network, random state."""
+"""The checks' view of what a part must leave as it was: inputs, network, everything global."""
 
-import pickle
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from .. import guard, settings
 from ..data import Batch
 from ..network import Network
+from ..settings import State
 from ._check import demand
 from ._questions import Question
-
-State = Mapping[str, object]
-HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 class Sabotage(Exception):  # noqa: N818 - a deed
@@ -25,49 +23,17 @@ class Sabotage(Exception):  # noqa: N818 - a deed
 
 def inputs(question: Question) -> State:
     """Return the contents of the samples and of their truth."""
-    batch = question.batch
-    return {f"batch.{name}": value for name, value in [*_tensors(batch), *_tensors(batch.truth)]}
-
-
-def _tensors(part: object) -> list[tuple[str, object]]:
-    if not hasattr(part, "__dataclass_fields__"):
-        return []
-    values = {item.name: getattr(part, item.name) for item in fields(part)}  # type: ignore[arg-type]
-    inner = values.pop("values", {})
-    return [(name, _content(value)) for name, value in {**values, **inner}.items() if isinstance(value, Tensor)]
-
-
-def _content(tensor: Tensor | None) -> object:
-    return None if tensor is None else (tensor.shape, tensor.detach().cpu().numpy().tobytes(), tensor.requires_grad)
+    return guard.of_batch(question.batch)
 
 
 def network(question: Question) -> State:
-    """Return the contents of a network: parameters, their gradients, buffers, modes, hooks."""
-    module = question.gate.network.module
-    if module is None:
-        return {}
-    return {
-        **{f"the parameter {name}": _content(p) for name, p in module.named_parameters()},
-        **{f"the gradient of {name}": _content(p.grad) for name, p in module.named_parameters()},
-        **{f"the buffer {name}": _content(b) for name, b in module.named_buffers()},
-        **{f"the mode of {name or 'the network'}": part.training for name, part in module.named_modules()},
-        **{f"the hooks of {name or 'the network'}": _hooks(part) for name, part in module.named_modules()},
-    }
-
-
-def _hooks(part: nn.Module) -> object:
-    return [tuple(getattr(part, kind)) for kind in HOOKS]
+    """Return the contents of a network: parameters, their gradients, buffers, structure, modes, hooks."""
+    return guard.of_network(question.gate.network)
 
 
 def luck(_question: Question | None = None) -> State:
-    """Return the global random states."""
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {
-        **{f"the random state of cuda:{i}": state.numpy().tobytes() for i, state in enumerate(devices)},
-        "torch's random state": torch.get_rng_state().numpy().tobytes(),
-        "numpy's random state": pickle.dumps(np.random.get_state()),
-        "random's state": random.getstate(),
-    }
+    """Return the global random states, and all else that is global and that no import changes."""
+    return settings.read({name: each for name, each in settings.SETTINGS.items() if not each.imports})
 
 
 @contextmanager
@@ -93,7 +59,7 @@ def untouched(question: Question, *looks: Callable[[Question], State]) -> Iterat
         yield
         after = [look(question) for look in looks]
     for old, new in zip(before, after, strict=True):
-        changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        changed = guard.moved(old, new)
         demand(not changed, f"{', '.join(changed[:3])} changed", "leave everything as it was")
 
 
