@@ -10,8 +10,8 @@ from .benchmark.entries import import_file
 from .benchmark.pack import read_pack
 from .benchmark.results import Results
 from .benchmark.suite import Suite, find_suite
+from .leaderboard import SUITES
 
-SUITES = Path(__file__).parent / "leaderboard" / "suites"
 BASELINES = Path(__file__).parent / "leaderboard" / "results"
 
 

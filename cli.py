@@ -1,4 +1,7 @@
-"""The command line."""
+"""The command line.
+
+Each command imports what it needs when it is run: to list names and to show help must not take seconds.
+"""
 
 import json
 import sys
@@ -7,24 +10,9 @@ from typing import Annotated
 
 import typer
 
-from .api import SUITES, baselines, entrants
-from .api import run as run_suite
-from .api import suite as find
-from .benchmark import Part, Registry, dividers, imputers, methods, metrics, models, tasks
-from .benchmark.errors import Refused
-from .benchmark.estimate import estimate
-from .benchmark.pack import read_pack, write_pack
-from .benchmark.plan import asked_for
-from .benchmark.plan import plan as make_plan
-from .benchmark.results import Results
-from .benchmark.run import How
-from .benchmark.store import Store
-from .leaderboard.board import Standing, refuse_unrankable
-from .leaderboard.report import FORMATS, write_report
-from .scaffold import write_method
-from .terminal import suites as tables
-from .terminal import verbs
-from .terminal.screen import AsJson, Folder, progress, say, show, tell
+from .leaderboard.report import FORMATS, check_formats, write_report
+from .terminal import catalogue, verbs
+from .terminal.screen import AsJson, Folder, listing, progress, say, show, tell
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 new = typer.Typer(no_args_is_help=True, help="Write the file of a new part.")
@@ -60,7 +48,13 @@ def main() -> None:
         app()
     except OSError as error:
         _stop(f"{error.strerror}: {error.filename or 'the run directory'}; what was finished is kept")
-    except (ValueError, KeyError, TypeError, ModuleNotFoundError, Refused) as error:
+    except (ValueError, KeyError, TypeError, ModuleNotFoundError) as error:
+        _stop(str(error))
+    except Exception as error:
+        from .benchmark import Refused
+
+        if not isinstance(error, Refused):
+            raise
         _stop(str(error))
 
 
@@ -77,25 +71,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List what there is, with one line each."""
-    if kind == "suites":
-        known = {file.stem: find(file.stem).summary for file in sorted(SUITES.glob("*.toml"))}
-    else:
-        known = {name: _registry(kind)[name].summary for name in _registry(kind)}
-    show(as_json, known, [tables.listing(kind, known)])
-
-
-def _registry(kind: str) -> Registry[Part]:
-    known = {
-        "tasks": tasks,
-        "models": models,
-        "methods": methods,
-        "metrics": metrics,
-        "imputers": imputers,
-        "dividers": dividers,
-    }
-    if kind not in known:
-        raise ValueError(f"there are no {kind!r}: list suites, {', '.join(known)}")
-    return known[kind]  # type: ignore[return-value]
+    known = catalogue.listing(kind)
+    show(as_json, known, [listing(kind, known)])
 
 
 @app.command()
@@ -103,6 +80,16 @@ def plan(
     suite: SuiteName, method: MethodNames = None, out: Out = None, batch_size: BatchSize = 0, as_json: AsJson = False
 ) -> None:
     """Show what a run would do: its cells, the impossible ones with their reason, the passes and minutes."""
+    from .api import baselines, entrants
+    from .api import suite as find
+    from .benchmark.estimate import estimate
+    from .benchmark.pack import read_pack
+    from .benchmark.plan import asked_for
+    from .benchmark.plan import plan as make_plan
+    from .benchmark.store import Store
+    from .leaderboard.board import refuse_unrankable
+    from .terminal import suites as tables
+
     chosen = find(suite)
     refuse_unrankable(chosen)
     extra, _ = entrants(method or [])
@@ -131,6 +118,15 @@ def run(
 
     With --method only that method is run; it is put among the suite's stored baselines.
     """
+    from .api import entrants
+    from .api import run as run_suite
+    from .api import suite as find
+    from .benchmark.run import How
+    from .benchmark.store import Store
+    from .leaderboard.board import Standing, refuse_unrankable
+    from .terminal import suites as tables
+
+    check_formats(["html"])
     how = How(batch_size, workers, ray, timeout, retry)
     refuse_unrankable(chosen := find(suite))
     folder = out or Path("runs") / chosen.name
@@ -141,8 +137,8 @@ def run(
     page = write_report(results, results.folder / "report", ["html"])
     show(as_json, tables.board_data(standing), tables.boards(standing))
     if not as_json:
-        for name in _names(method or []):
-            say(standing.place(name))
+        for entrant in entrants(method or [])[0]:
+            say(standing.place(entrant.name))
         if lacking := list(dict.fromkeys((*results.absent, *results.unfinished))):
             say(f"results are missing, so not on the board: {', '.join(lacking)} (run the suite, or them by --method)")
         for line in tables.unfollowed(results):
@@ -150,10 +146,6 @@ def run(
         say(f"report: {page}")
     damaged = [path for path in results.store.damaged() if path not in before]
     _tell(tables.failures(results) + tables.repairs(damaged))
-
-
-def _names(asked: list[str]) -> list[str]:
-    return [method.name for method in entrants(asked)[0]]
 
 
 def _tell(lines: list[str]) -> None:
@@ -171,6 +163,8 @@ def report(
     out: Annotated[Path | None, typer.Option("--out", help="Where to write; by default DIR/report.")] = None,
 ) -> None:
     """Write the report of a run again."""
+    from .benchmark.results import Results
+
     say(f"report: {write_report(Results.read(folder), out or folder / 'report', kinds.split(','))}")
 
 
@@ -181,6 +175,8 @@ for verb in (verbs.compare, verbs.agreement, verbs.panel, verbs.check):
 @app.command()
 def train(name: Annotated[str, typer.Argument(help="An embedded model (see `heatproof list models`).")]) -> None:
     """Make the weights of an embedded model again from its seed, and write them with their card."""
+    from .benchmark import models
+
     recipe = models[name].train
     if recipe is None:
         made = "they are yours" if models[name].files else "it is made when it is loaded"
@@ -191,6 +187,8 @@ def train(name: Annotated[str, typer.Argument(help="An embedded model (see `heat
 @new.command("method")
 def new_method(name: str, folder: Annotated[Path, typer.Option("--out", help="Where to write.")] = Path()) -> None:
     """Write the file of a method, and its test."""
+    from .scaffold import write_method
+
     for path in write_method(name, folder):
         say(f"wrote {path}")
 
@@ -198,6 +196,11 @@ def new_method(name: str, folder: Annotated[Path, typer.Option("--out", help="Wh
 @app.command(hidden=True)
 def pack(suite: SuiteName, folder: Folder) -> None:
     """Store a run's records as the baselines that `run --method` compares with."""
+    from .api import baselines
+    from .api import suite as find
+    from .benchmark.pack import read_pack, write_pack
+    from .benchmark.results import Results
+
     results = Results.read(folder)
     stored = {entry[4]: record for entry in results.manifest["cells"] if (record := results.store.record(entry[4]))}
     write_pack(baselines(find(suite)), stored)

@@ -21,6 +21,7 @@ from heatproof.benchmark import (
 )
 from heatproof.benchmark.checks import oracles
 from heatproof.benchmark.harness import Asked, explain
+from heatproof.terminal.catalogue import FILE, text
 
 PROOFS = Counter(oracles[name].metric for name in oracles)
 HERE = Path(__file__).parent
@@ -180,3 +181,4 @@ PAGES = {"reference.md": page, "methods.md": matrix}
 if __name__ == "__main__":
     for name, write in PAGES.items():
         (HERE / name).write_text(write(), encoding="utf-8")
+    FILE.write_text(text(), encoding="utf-8")

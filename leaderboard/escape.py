@@ -3,11 +3,13 @@
 import math
 import re
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from unicodedata import category
 
-import numpy as np
-import pandas as pd
 from markupsafe import Markup
+
+if TYPE_CHECKING:  # the command line shows help and lists without them
+    import pandas as pd
 
 SHORT, LONG = 200, 8000
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -87,7 +89,7 @@ def markdown(text: object) -> str:
     return re.sub(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))", r"\1\\", line)  # at the start they would begin a list
 
 
-def csv(table: pd.DataFrame) -> str:
+def csv(table: "pd.DataFrame") -> str:
     """A table as CSV in which no text is a formula; numbers stay as they are."""
     return table.rename(columns=_cell).map(_cell).to_csv(index=False)
 
@@ -98,7 +100,7 @@ def plain(content: object, write: Callable[[object], str] = public) -> object:
         return {write(name): plain(value, write) for name, value in content.items()}
     if isinstance(content, list | tuple):
         return [plain(value, write) for value in content]
-    value = content.item() if isinstance(content, np.generic) else content
+    value = content.item() if hasattr(content, "item") else content
     if isinstance(value, str):
         return write(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value

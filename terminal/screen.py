@@ -5,9 +5,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-import pandas as pd
 import typer
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -15,6 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 from ..leaderboard.escape import SHORT, cut, plain, seen
 
@@ -138,7 +140,17 @@ def bounds(low: float, high: float, form: str = ".3f") -> str:
     return NONE if math.isnan(low) else f"[{number(low, form)}, {number(high, form)}]"
 
 
-def records(table: pd.DataFrame) -> list[Data]:
+def listing(kind: str, known: Mapping[str, str]) -> Table:
+    """Show names with one line each."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(kind, overflow="fold")
+    table.add_column("")
+    for name, summary in known.items():
+        table.add_row(Text(name), Text(cut(summary)))
+    return table
+
+
+def records(table: "pd.DataFrame") -> list[Data]:
     """Return the rows of a table as plain data; what is missing is None."""
     plain = table.astype(object).where(table.notna(), None)
     return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]

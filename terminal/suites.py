@@ -1,14 +1,13 @@
 """Suites, plans and boards as tables and as data."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby, islice
 from pathlib import Path
 
 import pandas as pd
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from ..benchmark.estimate import Estimate
@@ -24,16 +23,6 @@ from .screen import Data, Numbers, bounds, number, records
 
 FEW = 2
 """How many scores of a metric the screen shows; the report has them all."""
-
-
-def listing(kind: str, known: Mapping[str, str]) -> Table:
-    """Show names with one line each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(kind, overflow="fold")
-    table.add_column("")
-    for name, summary in known.items():
-        table.add_row(Text(name), Text(cut(summary)))
-    return table
 
 
 def plan(suite: Suite, cells: Sequence[Cell], bill: Estimate) -> Iterator[RenderableType]:

@@ -15,8 +15,8 @@ from heatproof.leaderboard._rank_agreement import Measure
 from heatproof.leaderboard.agreement import Agreement
 from heatproof.leaderboard.compare import Comparison, Paired, ProxyComparison
 from heatproof.leaderboard.escape import SHORT
-from heatproof.terminal import studies, suites
-from heatproof.terminal.screen import Numbers, Screen, bounds, number
+from heatproof.terminal import studies
+from heatproof.terminal.screen import Numbers, Screen, bounds, listing, number
 
 HOSTILE = ["\x1b[31mred\x1b]0;t\x07", "\u202egnp", "\x9b2J", "a\rb", "[red]b[/red]", ":smile:"]
 WIDTHS = (40, 60, 80, 120)
@@ -128,7 +128,7 @@ def test_what_is_not_there_is_a_dash() -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_list_keeps_both_columns(width: int) -> None:
-    shown = printed(suites.listing("tasks", {LONG: "one two three", "b": "x" * 10**6}), width=width)
+    shown = printed(listing("tasks", {LONG: "one two three", "b": "x" * 10**6}), width=width)
     assert {"one", "two", "three"} <= set(shown.split())
     assert shown.count("x") <= SHORT
     assert len(shown.splitlines()) < 60
