@@ -1,8 +1,12 @@
 """The package is what the tree is."""
 
+import re
+import runpy
+import sys
 import tomllib
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,6 +50,24 @@ def test_files_that_are_no_code_are_listed_too() -> None:
 
 def _matching(package: str, pattern: str) -> list[Path]:
     return list(ROOT.joinpath(*package.split(".")[1:]).glob(pattern))
+
+
+def test_the_description_for_package_indexes_needs_no_file_of_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, str] = {}
+    monkeypatch.setitem(sys.modules, "setuptools", SimpleNamespace(setup=told.update))
+    runpy.run_path(str(ROOT / "setup.py"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(told["long_description"].splitlines()) == len(readme.splitlines())
+    for address in re.findall(r"\]\(([^)]*)\)", told["long_description"]):
+        assert address.startswith(("https://", "#")), address
+    assert "<img" not in told["long_description"]
+    assert told["long_description_content_type"] == "text/markdown"
+
+
+def test_the_citation_names_the_same_authors_and_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.findall(r'- name: "(.*)"', citation) == [author["name"] for author in PROJECT["project"]["authors"]]
+    assert f"\nversion: {PROJECT['project']['version']}\n" in citation
 
 
 def test_warnings_are_errors() -> None:
