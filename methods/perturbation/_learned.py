@@ -11,6 +11,9 @@ from torch.optim import Optimizer
 from ...benchmark import Differentiable, imputers
 from ._masks import mixed
 
+ROUNDING = 1e-6
+"""A change of the score below this share of it is taken for rounding."""
+
 
 @dataclass(frozen=True)
 class Fading:
@@ -47,8 +50,9 @@ def fading(model: Differentiable, x: Tensor, target: Tensor, baseline: Tensor, d
     if deletion not in ("baseline", "blur"):
         raise ValueError(f"deletion {deletion!r} is unknown; choose one of baseline, blur")
     hidden: Tensor = imputers["blur"].function(x) if deletion == "blur" else baseline
-    change = (model.score(x, target) - model.score(hidden, target)).abs()
-    return Fading(model, x, target, hidden, change.clamp(min=1e-6))
+    scores = torch.stack([model.score(x, target), model.score(hidden, target)])
+    least = (ROUNDING * scores.abs().amax(0)).clamp(min=torch.finfo(scores.dtype).tiny)
+    return Fading(model, x, target, hidden, (scores[0] - scores[1]).abs().maximum(least))
 
 
 def descended(mask: Tensor, steps: int, optimiser: Optimizer, loss: Callable[[Tensor, int], Tensor]) -> Tensor:

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+import torch
 from torch import Tensor
 
 from ...benchmark import Refused, WhiteBox
 from ._kinds import MAXIMA, MOVES, RECTIFIERS, SUMS
 from ._kinds import table as named
-from ._layers import Layer, shared, stable
+from ._layers import Layer, quotient, shared
 from ._mode import Operation, Rule, Table, as_if, plain, ruled, tracked
 from ._relevance import Relevance, halved, layer_of, passed, remember, rules
 
@@ -42,7 +43,7 @@ def excitation(model: WhiteBox, x: Tensor, target: Tensor, start: Start) -> Tens
 
 def one(output: Tensor) -> Tensor:
     """Start from the target."""
-    return as_if(output, output / stable(output.detach()))
+    return as_if(output, _unit(output))
 
 
 def one_against_another(output: Tensor) -> Tensor:
@@ -51,7 +52,12 @@ def one_against_another(output: Tensor) -> Tensor:
     if layer is None:
         raise Refused("no dual of the target: contrastive excitation needs a network that ends with a linear layer")
     up, down = _excitatory(layer), -layer.parts(layer.weight.clamp(max=0), layer.weight.clamp(min=0), None)
-    return as_if(output, up / stable(up.detach()) - down / stable(down.detach()))
+    return as_if(output, _unit(up) - _unit(down))
+
+
+def _unit(z: Tensor) -> Tensor:
+    """Return one, whose relevance goes the way of z."""
+    return z * quotient(torch.ones_like(z), z)
 
 
 def _excitatory(layer: Layer) -> Tensor:

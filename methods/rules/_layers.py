@@ -15,8 +15,8 @@ from torch import Tensor
 from ...benchmark import Refused
 from ._mode import as_if
 
-TINY: Final = 1e-6
-"""What keeps denominators from zero, unless a rule is told otherwise."""
+ROUNDING: Final = 1e-6
+"""A share of what a quantity is measured by; less may be rounding."""
 
 
 @dataclass(frozen=True)
@@ -86,24 +86,27 @@ LayerRule = Callable[[Layer], Tensor]
 
 def shared(output: Tensor, *parts: tuple[Tensor, Tensor | float]) -> Tensor:
     """Return the output, its relevance shared out in each part by contribution; each is weighted."""
-    return as_if(
-        output, sum(((z * (w * output / stable(z)).detach()) for z, w in parts), start=torch.zeros_like(output))
-    )
+    return as_if(output, sum((z * quotient(w * output, z) for z, w in parts), start=torch.zeros_like(output)))
 
 
-def stable(z: Tensor, epsilon: float = TINY) -> Tensor:
-    """Move a denominator away from zero; zero is moved up."""
-    return z + torch.where(z < 0, -epsilon, epsilon)
+def quotient(a: Tensor, z: Tensor) -> Tensor:
+    """Return the constant a/z, and 0 where z is 0; nothing absolute is added, which would depend on the unit."""
+    return torch.where(z == 0, 0, a / z).detach()
 
 
 def by_epsilon(epsilon: float) -> LayerRule:
-    """Share by contribution; `epsilon` absorbs what is small (Bach et al. 2015)."""
+    """Share by contribution; `epsilon`, in the unit of the outputs, absorbs what is small (Bach et al. 2015)."""
 
     def rule(layer: Layer) -> Tensor:
         way = layer.call(layer.x, layer.weight, layer.bias)
-        return as_if(way, way * torch.where(way == 0, 1, way / stable(way, epsilon)).detach())
+        return as_if(way, way * torch.where(way == 0, 1, way.abs() / (way.abs() + epsilon)).detach())
 
     return rule
+
+
+def in_proportion(layer: Layer) -> Tensor:
+    """Share by contribution, and absorb nothing: no unit of the outputs is known."""
+    return layer.call(layer.x, layer.weight, layer.bias)
 
 
 def by_gamma(gamma: float) -> LayerRule:
@@ -137,14 +140,15 @@ def flat(layer: Layer, door: Doorstep) -> Tensor:
     """Share alike among all inputs, whatever they are."""
     ones = torch.ones_like(layer.weight)
     z, count = layer.output, layer.call(torch.ones_like(layer.x), ones, None)
-    return as_if(z, layer.call(door.carrier, ones, None) * (z / stable(count)).detach())
+    return as_if(z, layer.call(door.carrier, ones, None) * quotient(z, count))
 
 
 def box(low: float, high: float) -> Callable[[Layer, Doorstep], Tensor]:
     """Share by what each input adds beyond the lowest and highest that it could be (Montavon et al. 2017)."""
 
     def rule(layer: Layer, door: Doorstep) -> Tensor:
-        if bool((door.x < low - TINY).any()) or bool((door.x > high + TINY).any()):
+        slack = ROUNDING * (high - low)
+        if bool((door.x < low - slack).any()) or bool((door.x > high + slack).any()):
             raise Refused(
                 f"the box rule is for inputs within [{low:g}, {high:g}]: give `low` and `high`, or another rule"
             )
@@ -157,7 +161,9 @@ def box(low: float, high: float) -> Callable[[Layer, Doorstep], Tensor]:
             return layer.call(x, layer.weight, None) - layer.call(lower, up, None) - layer.call(upper, down, None)
 
         z, total = layer.output, beyond(read, least, most)
-        return as_if(z, beyond(carried * read, carried * least, carried * most) * (z / stable(total)).detach())
+        # What inputs add is a difference, of which rounding is left where they are at an end.
+        total = total.where(total > ROUNDING * total.amax(tuple(range(1, total.ndim)), keepdim=True), 0)
+        return as_if(z, beyond(carried * read, carried * least, carried * most) * quotient(z, total))
 
     return rule
 

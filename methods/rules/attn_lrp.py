@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ...benchmark import WhiteBox, method
-from ._layers import by_epsilon, by_gamma
+from ._layers import by_gamma, in_proportion
 from ._mode import plain
 from ._relevance import relevance, rules
 
@@ -20,7 +20,8 @@ def attn_lrp(
 ) -> Tensor:
     """Relevance of the logit through attention: a softmax by its Taylor expansion, products by halves, gamma at layers.
 
-    A gamma of 0 is the epsilon rule, as for language models.
+    A gamma of 0 shares in proportion, as for language models (the epsilon rule without its epsilon, which would depend
+    on the unit of activations). The authors try several gammas for vision; the defaults are ours.
     """
-    convolution, dense = (by_gamma(gamma) if gamma else by_epsilon(1e-6) for gamma in (gamma_convolution, gamma_linear))
+    convolution, dense = (by_gamma(gamma) if gamma else in_proportion for gamma in (gamma_convolution, gamma_linear))
     return relevance(model, x, target, rules(convolution, dense, softmax=plain), readout)

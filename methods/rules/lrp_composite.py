@@ -6,7 +6,7 @@ from typing import Final
 from torch import Tensor
 
 from ...benchmark import WhiteBox, method
-from ._layers import LayerRule, box, by_epsilon, by_gamma, by_sign, first, flat
+from ._layers import LayerRule, box, by_gamma, by_sign, first, flat, in_proportion
 from ._relevance import relevance, rules
 
 CONVOLUTIONS: Final[Mapping[str, LayerRule]] = {
@@ -27,13 +27,14 @@ def lrp_composite(
     high: float = 1.0,
     readout: str = "logit",
 ) -> Tensor:
-    """Relevance of the logit: epsilon at dense layers, at convolutions by the `composite`, flat or box at the first.
+    """Relevance of the logit: shared in proportion at dense layers, by the `composite` at convolutions.
 
     A first layer that convolves shares alike (flat), or in `epsilon_gamma_box` by what inputs add beyond `low` and
-    `high`; a first dense layer, as of a table, goes by epsilon.
+    `high`; a first dense layer, as of a table, shares in proportion. That is the epsilon
+    rule without its epsilon, an absolute number that would make maps depend on the unit of inputs and activations.
     """
     if composite not in CONVOLUTIONS:
         raise ValueError(f"composite {composite!r} is unknown; choose one of {', '.join(CONVOLUTIONS)}")
     reading = box(low, high) if composite == "epsilon_gamma_box" else flat
-    table = rules(first(reading, CONVOLUTIONS[composite]), by_epsilon(1e-6))
+    table = rules(first(reading, CONVOLUTIONS[composite]), in_proportion)
     return relevance(model, x, target, table, readout)

@@ -10,8 +10,6 @@ from heatproof.benchmark import Gate, Network, methods
 from heatproof.benchmark.checks._questions import seeded
 from heatproof.models.creatures import vit
 
-EPSILON = 1e-6
-
 
 class Block(nn.Module):
     """Attention with one head and a perceptron, both behind layer norms and beside residual connections."""
@@ -36,12 +34,12 @@ class Block(nn.Module):
 
 
 def linear(layer: nn.Linear, x: Tensor, relevance: Tensor) -> Tensor:
-    """Proposition: R_i = Σ_j W_ji x_i / (z_j ± ε) R_j."""
+    """Proposition: R_i = Σ_j W_ji x_i / z_j R_j."""
     result = torch.zeros_like(x)
     for token, row in enumerate(x):
         z = layer(row)
         for j in range(len(z)):
-            share = layer.weight[j] * row / (z[j] + (-EPSILON if z[j] < 0 else EPSILON))
+            share = layer.weight[j] * row / z[j]
             result[token] += share * relevance[token, j]
     return result
 

@@ -225,3 +225,18 @@ def test_a_moved_picture_repeats_its_border() -> None:
     both = moved(x, torch.tensor([[2, -1], [0, 3]]))
     assert both[:1].equal(moved_by_hand(x[:1], 2, -1))
     assert both[1:].equal(moved_by_hand(x[1:], 0, 3))
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_the_unit_of_scores_changes_nothing(name: str) -> None:
+    """Weights are in the unit of the score's change, however small the score is."""
+    x = torch.rand(2, 6, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+
+    def maps(size: float) -> Tensor:
+        asked = ask(lambda x: size * (x @ torch.arange(6).double()).square(), x)
+        return found(name, asked, budget=26)
+
+    expected = maps(1.0)
+    assert expected.std() > 0
+    for size in (1e-9, 1e9):
+        torch.testing.assert_close(maps(size), expected, rtol=1e-6, atol=1e-9)

@@ -19,6 +19,9 @@ from heatproof.models.adapters import Pixels
 from heatproof.models.creatures import resnet, vit
 
 EPSILON = 1e-6
+TINY = 1e-12
+NOTHING = {"epsilon": TINY, "stabilizer": TINY}
+"""What zennit adds to denominators, which we do not."""
 Share = Callable[["Step", int, list[float], list[float], float], list[float]]
 
 
@@ -78,13 +81,21 @@ def epsilon(of: Step, j: int, x: list[float], z: list[float], r: float) -> list[
     return [w * v / (z[j] + (-EPSILON if z[j] < 0 else EPSILON)) * r for w, v in zip(of.weight[j], x, strict=True)]
 
 
+def in_proportion(of: Step, j: int, x: list[float], z: list[float], r: float) -> list[float]:
+    return [w * v / z[j] * r for w, v in zip(of.weight[j], x, strict=True)]
+
+
+def ratio(a: float, b: float) -> float:
+    return a / b if b else 0.0
+
+
 def gamma(much: float) -> Share:
     def share(of: Step, j: int, x: list[float], z: list[float], r: float) -> list[float]:
         sign = 1 if z[j] > 0 else -1
         parts = [w * v for w, v in zip([*of.weight[j], of.bias[j]], [*x, 1.0], strict=True)]
         favoured = [c + much * c if c * sign > 0 else c for c in parts]
         total = sum(favoured)
-        return [c / (total + (-EPSILON if total < 0 else EPSILON)) * r for c in favoured[:-1]]
+        return [ratio(c, total) * r for c in favoured[:-1]]
 
     return share
 
@@ -92,20 +103,20 @@ def gamma(much: float) -> Share:
 def alpha_beta(alpha: float, beta: float) -> Share:
     def share(of: Step, j: int, x: list[float], z: list[float], r: float) -> list[float]:
         parts = [w * v for w, v in zip([*of.weight[j], of.bias[j]], [*x, 1.0], strict=True)]
-        up, down = sum(c for c in parts if c > 0) + EPSILON, sum(c for c in parts if c < 0) - EPSILON
-        return [(alpha * max(c, 0) / up - beta * min(c, 0) / down) * r for c in parts[:-1]]
+        up, down = sum(c for c in parts if c > 0), sum(c for c in parts if c < 0)
+        return [(alpha * ratio(max(c, 0), up) - beta * ratio(min(c, 0), down)) * r for c in parts[:-1]]
 
     return share
 
 
 def flat(of: Step, j: int, x: list[float], z: list[float], r: float) -> list[float]:
-    return [c / (sum(of.connected[j]) + EPSILON) * r for c in of.connected[j]]
+    return [c / sum(of.connected[j]) * r for c in of.connected[j]]
 
 
 def box(low: float, high: float) -> Share:
     def share(of: Step, j: int, x: list[float], z: list[float], r: float) -> list[float]:
         parts = [w * v - max(w, 0) * low - min(w, 0) * high for w, v in zip(of.weight[j], x, strict=True)]
-        return [c / (sum(parts) + EPSILON) * r for c in parts]
+        return [c / sum(parts) * r for c in parts]
 
     return share
 
@@ -133,13 +144,21 @@ CASES: dict[str, tuple[str, dict[str, object], list[Share]]] = {
     "gamma 1": ("lrp_gamma", {"gamma": 1.0}, [gamma(1.0)] * 4),
     "alpha 2 beta 1": ("lrp_alpha_beta", {}, [alpha_beta(2, 1)] * 4),
     "alpha 1 beta 0": ("lrp_alpha_beta", {"alpha": 1.0, "beta": 0.0}, [alpha_beta(1, 0)] * 4),
-    "plus": ("lrp_composite", {}, [flat, alpha_beta(1, 0), epsilon, epsilon]),
-    "a2b1": ("lrp_composite", {"composite": "epsilon_alpha2_beta1"}, [flat, alpha_beta(2, 1), epsilon, epsilon]),
-    "box": ("lrp_composite", {"composite": "epsilon_gamma_box"}, [box(0, 1), gamma(0.25), epsilon, epsilon]),
+    "plus": ("lrp_composite", {}, [flat, alpha_beta(1, 0), in_proportion, in_proportion]),
+    "a2b1": (
+        "lrp_composite",
+        {"composite": "epsilon_alpha2_beta1"},
+        [flat, alpha_beta(2, 1), in_proportion, in_proportion],
+    ),
+    "box": (
+        "lrp_composite",
+        {"composite": "epsilon_gamma_box"},
+        [box(0, 1), gamma(0.25), in_proportion, in_proportion],
+    ),
     "wide box": (
         "lrp_composite",
         {"composite": "epsilon_gamma_box", "low": -1.0, "high": 3.0},
-        [box(-1, 3), gamma(0.25), epsilon, epsilon],
+        [box(-1, 3), gamma(0.25), in_proportion, in_proportion],
     ),
     "attention has no part in it": ("attn_lrp", {}, [gamma(0.25), gamma(0.25), gamma(0.05), gamma(0.05)]),
 }
@@ -194,12 +213,16 @@ def test_equals_captum_epsilon() -> None:
     [
         ("lrp_epsilon", {}, ("Epsilon", {"epsilon": EPSILON})),
         ("lrp_epsilon", {"epsilon": 0.1}, ("Epsilon", {"epsilon": 0.1})),
-        ("lrp_gamma", {}, ("Gamma", {"gamma": 0.25})),
-        ("lrp_alpha_beta", {}, ("AlphaBeta", {"alpha": 2, "beta": 1})),
-        ("lrp_alpha_beta", {"alpha": 1.0, "beta": 0.0}, ("ZPlus", {})),
-        ("lrp_composite", {}, ("EpsilonPlusFlat", {})),
-        ("lrp_composite", {"composite": "epsilon_alpha2_beta1"}, ("EpsilonAlpha2Beta1Flat", {})),
-        ("lrp_composite", {"composite": "epsilon_gamma_box"}, ("EpsilonGammaBox", {"low": 0.0, "high": 1.0})),
+        ("lrp_gamma", {}, ("Gamma", {"gamma": 0.25, "stabilizer": TINY})),
+        ("lrp_alpha_beta", {}, ("AlphaBeta", {"alpha": 2, "beta": 1, "stabilizer": TINY})),
+        ("lrp_alpha_beta", {"alpha": 1.0, "beta": 0.0}, ("ZPlus", {"stabilizer": TINY})),
+        ("lrp_composite", {}, ("EpsilonPlusFlat", NOTHING)),
+        ("lrp_composite", {"composite": "epsilon_alpha2_beta1"}, ("EpsilonAlpha2Beta1Flat", NOTHING)),
+        (
+            "lrp_composite",
+            {"composite": "epsilon_gamma_box"},
+            ("EpsilonGammaBox", {"low": 0.0, "high": 1.0, **NOTHING}),
+        ),
     ],
 )
 def test_equals_zennit(name: str, settings: dict[str, object], composite: tuple[str, dict[str, float]]) -> None:
@@ -354,7 +377,7 @@ def test_a_table_has_relevance_in_every_composite_that_fits_it() -> None:
     """A first dense layer goes by epsilon: sharing alike would make all columns the same."""
     module = seeded(lambda: nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3)).double())
     x, target = given(3, 8) * 9 - 4, torch.arange(3)
-    expected = found("lrp_epsilon", module, x, target)
+    expected = found("lrp_epsilon", module, x, target, epsilon=0.0)
     for composite in ("epsilon_plus", "epsilon_alpha2_beta1", "epsilon_gamma_box"):
         torch.testing.assert_close(found("lrp_composite", module, x, target, composite=composite), expected)
 
@@ -441,3 +464,40 @@ def test_knows_other_peoples_networks(name: str, architecture: str) -> None:
     if name == "deep_lift":
         change = asked.gate.score(x, target) - asked.gate.score(baseline, target)
         torch.testing.assert_close(maps.sum(1), change, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e-4, 1e-2, 1e2, 1e4])
+@pytest.mark.parametrize(
+    "name",
+    ["lrp_gamma", "lrp_alpha_beta", "lrp_composite", "attn_lrp", "excitation_backprop", "contrastive_excitation"],
+)
+def test_the_unit_of_inputs_changes_nothing(name: str, size: float) -> None:
+    """With inputs and biases scaled alike, relevance is scaled alike, and a chance stays what it is."""
+    x, target = given(4, 3, 8, 8) - 0.3, torch.tensor([0, 1, 2, 0])
+    scaled = seeded(sequential)
+    with torch.no_grad():
+        for at in (0, 3, 6, 8):
+            # The biases of later layers are in the unit of what they add to.
+            scaled[at].bias.mul_(size)
+    settings = {"composite": "epsilon_alpha2_beta1"} if name == "lrp_composite" else {}
+    expected = found(name, seeded(sequential), x, target, **settings)
+    expected = expected if "excitation" in name else expected * size
+    assert expected.any()
+    torch.testing.assert_close(
+        found(name, scaled, x * size, target, **settings), expected, rtol=1e-9, atol=1e-12 * size
+    )
+
+
+@pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
+def test_the_box_is_in_the_unit_of_inputs(size: float) -> None:
+    """In single precision, and with inputs at the ends of the box."""
+    x, target = given(4, 3, 8, 8).round(decimals=1).float(), torch.tensor([0, 1, 2, 0])
+    module = seeded(sequential).float()
+    expected = found("lrp_composite", module, x, target, composite="epsilon_gamma_box")
+    with torch.no_grad():
+        for at in (0, 3, 6, 8):
+            module[at].bias.mul_(size)
+    settings = {"composite": "epsilon_gamma_box", "high": size}
+    torch.testing.assert_close(
+        found("lrp_composite", module, x * size, target, **settings) / size, expected, rtol=1e-3, atol=1e-5
+    )
