@@ -17,10 +17,12 @@ PARTS = ("blocks", "norm", "forward_head")
 
 @method(paper="arXiv:2404.03214", signed=False, passes=lambda: (1, 1))
 def le_grad(model: GlassBox, x: Tensor, target: Tensor) -> Tensor:
-    """How much attention to a patch would raise the logit that is read right behind each block.
+    """How much attention to a patch would raise the logit that is read of the mean token right behind each block.
 
-    Gradients are rectified and averaged over heads, over the tokens that attend, and over blocks. All logits come from
-    one pass: no gradient goes from one block to those before it. It takes timm's VisionTransformer and its like.
+    The mean is over all tokens, class token included, as in the authors' code for CLIP, whatever the network itself
+    reads. Gradients are rectified and averaged over heads, over the tokens that attend, and over blocks. All logits
+    come from one pass: no gradient goes from one block to those before it. It takes timm's VisionTransformer and its
+    like.
     """
     read = model.changed(lambda network: replace(network, module=BlockByBlock(network)), "logit")
     gradients = read.attention(x, target)[1]
@@ -29,7 +31,7 @@ def le_grad(model: GlassBox, x: Tensor, target: Tensor) -> Tensor:
 
 
 class BlockByBlock(nn.Module):
-    """A vision transformer whose logits are the sum of what its head reads behind each block, taken for itself."""
+    """A vision transformer whose logits are the sum of what its head reads of each block's mean token."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -41,10 +43,14 @@ class BlockByBlock(nn.Module):
         """Return the summed logits (N, K)."""
         with self._apart() as outputs:
             logits = read_logits(self.transformer(x))
-        read = [read_logits(self.transformer.forward_head(self.transformer.norm(output))) for output in outputs]
-        if len(read) != len(self.transformer.blocks) or not torch.allclose(read[-1], logits):
+        if len(outputs) != len(self.transformer.blocks) or not torch.allclose(self._read(outputs[-1]), logits):
             raise _other(self.transformer)
-        return torch.stack(read).sum(0)
+        # With all tokens alike, every way of pooling reads their mean.
+        alike = (output.mean(1, keepdim=True).expand_as(output) for output in outputs)
+        return torch.stack([self._read(tokens) for tokens in alike]).sum(0)
+
+    def _read(self, tokens: Tensor) -> Tensor:
+        return read_logits(self.transformer.forward_head(self.transformer.norm(tokens)))
 
     @contextmanager
     def _apart(self) -> Iterator[list[Tensor]]:

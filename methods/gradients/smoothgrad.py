@@ -12,7 +12,7 @@ from ._noisy import noisy_gradients
 def smoothgrad(
     model: Differentiable, x: Tensor, target: Tensor, rng: Rng, *, budget: int = 32, noise: float = 0.15
 ) -> Tensor:
-    """The gradient averaged over `budget` noisy copies; `noise` is a share of the input's range."""
+    """The gradient averaged over `budget` noisy copies; `noise` is a share of the range. The default budget is ours."""
     demand(budget, 1, "smoothgrad")
     total = torch.zeros_like(x, dtype=torch.float64)
     for gradient in noisy_gradients(model, x, target, rng, budget, noise):

@@ -12,7 +12,7 @@ from ._noisy import noisy_gradients
 def var_grad(
     model: Differentiable, x: Tensor, target: Tensor, rng: Rng, *, budget: int = 15, noise: float = 0.15
 ) -> Tensor:
-    """The variance of the gradient over `budget` noisy copies (as in square_grad); `noise` is a share of the range."""
+    """The variance of the gradient over `budget` noisy copies; `noise` is a share of the range. Defaults are ours."""
     demand(budget, 2, "var_grad")
     mean = torch.zeros_like(x, dtype=torch.float64)
     apart = torch.zeros_like(mean)

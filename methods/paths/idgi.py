@@ -15,7 +15,7 @@ from ._line import along
 def idgi(model: Differentiable, x: Tensor, target: Tensor, baseline: Tensor, *, budget: int = 128) -> Tensor:
     """Each step's change of score on the line from the baseline, handed out by the squared gradient at its start.
 
-    `budget` points make one step less; a step without any gradient hands out nothing.
+    `budget` points, a default of ours, make one step less; a step without any gradient hands out nothing.
     """
     demand(budget, 2, "idgi")
     places = [i / (budget - 1) for i in range(budget - 1)]

@@ -30,6 +30,13 @@ def transformer(**settings: object) -> nn.Module:
     return module.eval()
 
 
+class MeanToken(nn.Module):
+    """Every token becomes the mean of all."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens.mean(1, keepdim=True).expand_as(tokens)
+
+
 def prepared(x: Tensor) -> Tensor:
     """Return what the transformer expects: double, from -1 to 1, and of its size."""
     return interpolate(2 * x.double() - 1, (12, 16), mode="bilinear")
@@ -143,6 +150,7 @@ def test_le_grad_equals_networks_that_end_behind_each_block(bilinear: Bilinear, 
         for last in range(3):
             short = deepcopy(asked.gate.module)
             short.blocks = short.blocks[: last + 1]  # type: ignore[index]
+            short.norm = nn.Sequential(MeanToken(), short.norm)  # type: ignore[arg-type]
             _, gradients = inside(short, asked, sample, "logit")
             for head in gradients[-1]:
                 for row in head.clamp(min=0):
