@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PYTHONWARNINGS := ignore::DeprecationWarning
 
-.PHONY: demo test test-all lint docs peers test-peers baselines clean
+.PHONY: demo test test-all lint docs peers test-peers test-versions baselines clean
 
 demo: $(VENV)/ready  ## install, run the suite `quick`, say where the report is
 	$(BIN)/heatproof run quick
@@ -29,6 +29,9 @@ peers: build/peers/ready  ## put the metrics of other libraries through the kit,
 
 test-peers: build/peers/ready  ## the tests that need other libraries
 	build/peers/bin/python -m pytest -q tests/peers
+
+test-versions:  ## a smoke test with the oldest and the newest releases that pyproject.toml allows
+	PYTHON=$(PYTHON) .ci/versions
 
 build/peers/ready: pyproject.toml constraints.txt  # apart from our own environment, which they would change
 	$(PYTHON) -m venv build/peers
