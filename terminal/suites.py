@@ -130,14 +130,15 @@ def board_data(standing: Standing) -> Data:
 
 
 def failures(results: Results) -> list[str]:
-    """Say in one line for each method that failed where and why."""
+    """Say in one line for each method that failed where and why; those with undefined maps come last."""
     cells = results.cells
     bad = cells[(cells["status"] == "failed") | ((cells["status"] == "ok") & (cells["reason"] != ""))]
-    return [_failure(str(method), cells) for method, cells in bad.groupby("method")]
+    worst = bad.sort_values("status", kind="stable").groupby("method", sort=False)  # failed comes before ok
+    return [_failure(str(method), cells) for method, cells in worst]
 
 
 def _failure(method: str, cells: pd.DataFrame) -> str:
-    reasons = [*cells.loc[cells["status"].sort_values().index, "reason"].unique()]  # failed comes before ok
+    reasons = cells["reason"].unique()
     more = f", and {len(reasons) - 1} more reasons, see the report" if len(reasons) > 1 else ""
     return f"{method}: {cut(reasons[0])} ({cells['task'].nunique()} tasks{more})"
 

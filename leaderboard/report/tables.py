@@ -15,6 +15,7 @@ from .._run_maps import sample_sets
 from ..board import Standing
 from ..escape import file_names
 from ..ranking import Board
+from .outcomes import Outcome, outcomes
 
 LEVEL = 0.95
 CELL = ["task", "method", "metric", "score"]
@@ -45,19 +46,6 @@ class Proxy:
     score: str
     better: str
     rows: Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Cells that have no score for one and the same reason."""
-
-    status: str
-    reason: str
-    cells: int
-    methods: tuple[str, ...]
-    metrics: tuple[str, ...]
-    tasks: tuple[str, ...]
-    trace: str
 
 
 @dataclass(frozen=True)
@@ -130,8 +118,19 @@ class Findings:
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
-        """What was skipped and what failed, by reason, failures first."""
-        return outcomes(self.results.cells)
+        """What has no score, by reason: what went wrong first, what was never to be expected last."""
+        return outcomes(self.results)
+
+    @property
+    def failed(self) -> list[str]:
+        """The methods of which some cell failed."""
+        lost = {method for outcome in self.outcomes if outcome.kind == "failed" for method in outcome.methods}
+        return [name for name in self.results.manifest["methods"] if name in lost]
+
+    @property
+    def impossible(self) -> int:
+        """How many cells the plan ruled out."""
+        return sum(outcome.cells for outcome in self.outcomes if outcome.kind == "impossible")
 
     @cached_property
     def degenerate(self) -> pd.DataFrame:
@@ -228,18 +227,6 @@ def costs(cells: pd.DataFrame) -> pd.DataFrame:
     columns = ["forward", "backward", "seconds"]
     done = cells[cells["status"] == "ok"]
     return done.groupby(["method", "task", "seed"])[columns].first().groupby("method").mean()
-
-
-def outcomes(cells: pd.DataFrame) -> tuple[Outcome, ...]:
-    """Group the cells without a score by their reason, failures first."""
-    groups = cells[cells["status"] != "ok"].groupby(["status", "reason"], sort=False)
-    found = [_outcome(str(status), str(reason), group) for (status, reason), group in groups]
-    return tuple(sorted(found, key=lambda outcome: (outcome.status, -outcome.cells)))
-
-
-def _outcome(status: str, reason: str, cells: pd.DataFrame) -> Outcome:
-    methods, scorers, tasks = (tuple(cells[word].unique()) for word in ("method", "metric", "task"))
-    return Outcome(status, reason, len(cells), methods, scorers, tasks, str(cells["trace"].iloc[0]))
 
 
 def degenerate_maps(values: Tensor) -> dict[str, int]:

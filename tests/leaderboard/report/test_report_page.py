@@ -99,6 +99,16 @@ def test_it_names_every_method_task_metric_and_reason(
         assert escape.public(name) in text
 
 
+def test_failures_come_before_what_was_never_to_be_expected(source: str) -> None:
+    section = source[source.index('id="outcomes"') :]
+    top = source[source.index("<main>") : source.index('id="ranking"')]
+    assert "Failed:" in top
+    assert "alert" in top
+    places = [section.index(f">{kind}</span>") for kind in ("failed", "undefined", "impossible")]
+    assert places == sorted(places)
+    assert section.count(">impossible</span>") == 1
+
+
 def test_nothing_hostile_becomes_markup(source: str, read: Reader) -> None:
     assert len(read.scripts) == 1
     assert "<script>alert" not in source

@@ -1,5 +1,6 @@
 """The frames behind all formats, against slow loops over the raw values."""
 
+import itertools
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,8 @@ from scipy import stats
 
 from heatproof.benchmark.results import Results
 from heatproof.leaderboard.report import write_report
-from heatproof.leaderboard.report.tables import Findings, costs, degenerate_maps, means, outcomes
+from heatproof.leaderboard.report.outcomes import KINDS, outcomes
+from heatproof.leaderboard.report.tables import Findings, costs, degenerate_maps, means
 
 
 @pytest.fixture(scope="module")
@@ -124,13 +126,46 @@ def test_costs_do_not_count_metrics_twice() -> None:
     assert costs(cells).loc["m"].to_dict() == {"forward": 3.0, "backward": 1.0, "seconds": 1.0}
 
 
-def test_outcomes_group_by_reason_and_put_failures_first(results: Results) -> None:
-    found = outcomes(results.cells)
-    lost = results.cells[results.cells["status"] != "ok"]
-    assert sum(outcome.cells for outcome in found) == len(lost)
-    assert {outcome.reason for outcome in found} == set(lost["reason"])
-    assert [outcome.status for outcome in found] == sorted(outcome.status for outcome in found)
+def test_outcomes_equal_a_loop_over_cells_and_values(results: Results) -> None:
+    found = outcomes(results)
+    counted: dict[tuple[str, str], list[tuple[object, ...]]] = {}
+    for *place, _key, _explanation, planned in results.manifest["cells"]:
+        if planned:
+            counted.setdefault(("impossible", planned), []).append((*place,))
+    for record in results.records:
+        place = (record.task, record.method, record.metric, record.seed)
+        if record.status == "failed":
+            counted.setdefault(("failed", record.reason), []).append(place)
+    for row in results.scores.itertuples():
+        if row.status == "ok" and math.isnan(row.value):
+            counted.setdefault(("undefined", row.reason), []).append((row.task, row.method, row.metric, row.seed))
+    assert {(each.kind, each.reason): each.cells for each in found} == {
+        key: len({*places}) for key, places in counted.items()
+    }
+    values = {each.reason: each.values for each in found if each.values}
+    assert values == {reason: len(places) for (kind, reason), places in counted.items() if kind == "undefined"}
+
+
+def test_what_went_wrong_comes_first_and_the_planned_last(results: Results) -> None:
+    found = outcomes(results)
+    kinds = [KINDS.index(each.kind) for each in found]
+    assert kinds == sorted(kinds)
+    assert {each.kind for each in found} == {"failed", "undefined", "impossible"}
     assert found[0].trace.startswith("Traceback")
+    for _, group in itertools.groupby(found, lambda each: each.kind):
+        counts = [each.cells for each in group]
+        assert counts == sorted(counts, reverse=True)
+
+
+def test_an_honest_no_is_refused_and_not_impossible(results: Results) -> None:
+    """The plan did not know of it."""
+    planned = next(cell for cell in results.manifest["cells"] if cell[6])
+    cells = [cell if cell is not planned else [*planned[:6], ""] for cell in results.manifest["cells"]]
+    cut = replace(results, manifest={**results.manifest, "cells": cells})
+    refused = replace(results.records[0], task=planned[0], method=planned[1], metric=planned[2], seed=planned[3])
+    cut.__dict__["records"] = (*cut.records, replace(refused, status="skipped", reason="not for tables", scores={}))
+    kinds = {each.reason: (each.kind, each.cells) for each in outcomes(cut)}
+    assert kinds["not for tables"] == ("refused", 1)
 
 
 def test_degenerate_maps_are_counted_once_each() -> None:
