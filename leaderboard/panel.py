@@ -165,6 +165,6 @@ def not_served(table: pd.DataFrame) -> list[str]:
     """Return, in one line for each, which imputers could not serve how many tasks, and the first reason."""
     lost = table[table["score"] == ""]
     return [
-        f"{imputer}: {group['reason'].iloc[0]} ({group['task'].nunique()} tasks)"
+        f"{imputer}: {group['reason'].iloc[0]} ({(count := group['task'].nunique())} task{'s' * (count > 1)})"
         for imputer, group in lost.groupby("imputer", sort=False)
     ]

@@ -44,6 +44,13 @@ class Board:
     reliability: float
     left_out: pd.DataFrame
 
+    @property
+    def undefined(self) -> str:
+        """Why a board has numbers that are NaN; empty where it has none."""
+        if self.rows["n_tasks"].iloc[0] == 1:
+            return "one task: no interval, no detectable difference and no reliability"
+        return "one method: no detectable difference and no reliability" if len(self.rows) == 1 else ""
+
 
 def dense(scores: TaskScores, tasks: Collection[str] | None = None, methods: Collection[str] | None = None) -> Dense:
     """The admitted tasks (or those named) by the methods that ran on all of them; without names, controls stay out.

@@ -12,6 +12,7 @@ from ..benchmark.checks import Check
 from ..leaderboard.agreement import Agreement
 from ..leaderboard.compare import Comparison, ProxyComparison
 from ..leaderboard.escape import cut
+from ..leaderboard.report.words import several
 from .screen import NONE, Data, Numbers, bounds, number, records
 
 PAIRED = ("difference", "95% interval", "improved", "n")
@@ -25,8 +26,8 @@ def comparison(found: Comparison | ProxyComparison) -> Iterator[RenderableType]:
     overall, improved = found.overall, number(found.overall.improvement, ".0%")
     difference, interval = number(overall.difference, "+.3f"), bounds(overall.low, overall.high, "+.3f")
     yield Text(
-        f"{found.a} - {found.b}: {difference} {interval} over {overall.n} tasks, p = {number(found.p, '.3g')} "
-        f"(sign flips), better on {improved} of the tasks: {found.verdict}"
+        f"{found.a} - {found.b}: {difference} {interval} over {several(overall.n, 'task')}, "
+        f"p = {number(found.p, '.3g')} (sign flips), better on {improved} of the tasks: {found.verdict}"
     )
     for title, rows, key in (("by family", found.families, "family"), ("by task", found.tasks, "task")):
         table = Numbers(title, key, *PAIRED)
@@ -103,9 +104,10 @@ def _chance(found: Agreement, task: str) -> str:
     pairs = found.pairs[(found.pairs["task"] == task) & (found.pairs["a"] != found.pairs["b"]) & (found.pairs["n"] > 0)]
     if pairs.empty:
         return "no two methods have maps that rank the units of the same sample"
-    samples, chance = pairs["n"], pairs["chance"]
-    counts, values = ((str(samples.min()), str(samples.max())), (_number(chance.min()), _number(chance.max())))
-    return f"on {' to '.join(dict.fromkeys(counts))} samples; by chance {' to '.join(dict.fromkeys(values))}"
+    least, most = pairs["n"].min(), pairs["n"].max()
+    counts = several(most, "sample") if least == most else f"{least} to {most} samples"
+    chance = dict.fromkeys((_number(pairs["chance"].min()), _number(pairs["chance"].max())))
+    return f"on {counts}; by chance {' to '.join(chance)}"
 
 
 def _number(value: float, sign: str = "") -> str:
@@ -116,7 +118,7 @@ def _alphas(found: Agreement, task: str) -> Iterator[Text]:
     for _, row in found.alpha[found.alpha["task"] == task].iterrows():
         yield Text(
             f"Krippendorff's alpha of {row['methods']} entrants, {row['level']}: {_number(row['alpha'])} "
-            f"{bounds(row['low'], row['high'], 'z.2f')} on {row['n']} samples"
+            f"{bounds(row['low'], row['high'], 'z.2f')} on {several(row['n'], 'sample')}"
         )
 
 
@@ -171,9 +173,9 @@ def panel(found: pd.DataFrame, summed: pd.DataFrame, lost: Sequence[str]) -> Ite
         table.add_row(str(score), *(_moved(row) for _, row in cells.iterrows()))
     yield table
     yield Text(
-        f"over {found['task'].nunique()} sets of samples, {found['methods'].max()} methods, "
-        f"{found['samples'].max()} samples: when that choice alone changes, with the choice of the lowest; any: over "
-        "all protocols",
+        f"over {several(found['task'].nunique(), 'set')} of samples, {several(found['methods'].max(), 'method')}, "
+        f"{several(found['samples'].max(), 'sample')}: when that choice alone changes, with the choice of the lowest; "
+        "any: over all protocols",
         style="dim",
     )
     yield from (Text(f"not served: {cut(line)}", style="yellow") for line in lost)

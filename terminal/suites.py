@@ -18,7 +18,7 @@ from ..leaderboard.board import Standing
 from ..leaderboard.escape import cut
 from ..leaderboard.ranking import Board
 from ..leaderboard.report.tables import Findings
-from ..leaderboard.report.words import arrow, outcome, passes
+from ..leaderboard.report.words import arrow, outcome, passes, several
 from .screen import Data, Numbers, bounds, number, records
 
 FEW = 2
@@ -62,12 +62,7 @@ def boards(standing: Standing) -> Iterator[RenderableType]:
             continue
         shown.add(tasks)
         yield _board(standing, track, board)
-        yield Text(
-            f"minimum detectable difference {number(board.minimum_detectable_difference, '.2f')} "
-            "(median over pairs, at 80 % power); "
-            f"Kendall's tau between two halves of the tasks {number(board.reliability, '.2f')}\n",
-            style="dim",
-        )
+        yield Text(f"{_rests_on(board)}\n", style="dim")
     yield from _proxies(standing)
     if standing.unranked:
         yield Text(f"no ranking: {standing.unranked}")
@@ -80,6 +75,14 @@ def boards(standing: Standing) -> Iterator[RenderableType]:
             yield Text(
                 f"flagged: {task['task']}: the canary {task['canary']} beats {beaten} of the methods", style="yellow"
             )
+
+
+def _rests_on(board: Board) -> str:
+    return board.undefined or (
+        f"minimum detectable difference {number(board.minimum_detectable_difference, '.2f')} "
+        "(median over pairs, at 80 % power); "
+        f"Kendall's tau between two halves of the tasks {number(board.reliability, '.2f')}"
+    )
 
 
 def _proxies(standing: Standing) -> Iterator[RenderableType]:
@@ -98,12 +101,13 @@ def _proxies(standing: Standing) -> Iterator[RenderableType]:
             table.add_row(method, passes(spent[method]), *(outcome(proxy.rows.get(method)) for proxy in first))
         yield table
         if len(first) < len(proxies):
-            yield Text(f"and {len(proxies) - len(first)} more scores in the report", style="dim")
+            yield Text(f"and {several(len(proxies) - len(first), 'more score')} in the report", style="dim")
 
 
 def _board(standing: Standing, track: str, board: Board) -> Numbers:
     canaries = standing.results.methods("canary")
-    title = f"{standing.results.title}, {track} track: agreement with the truth over {len(standing.tasks(track))} tasks"
+    over = several(len(standing.tasks(track)), "task")
+    title = f"{standing.results.title}, {track} track: agreement with the truth over {over}"
     table = Numbers(title, "method", "tier", "rank", "score", "95% interval")
     for name, row in board.rows.iterrows():
         table.add_row(
@@ -139,8 +143,8 @@ def failures(results: Results) -> list[str]:
 
 def _failure(method: str, cells: pd.DataFrame) -> str:
     reasons = cells["reason"].unique()
-    more = f", and {len(reasons) - 1} more reasons, see the report" if len(reasons) > 1 else ""
-    return f"{method}: {cut(reasons[0])} ({cells['task'].nunique()} tasks{more})"
+    more = f", and {several(len(reasons) - 1, 'more reason')}, see the report" if len(reasons) > 1 else ""
+    return f"{method}: {cut(reasons[0])} ({several(cells['task'].nunique(), 'task')}{more})"
 
 
 def unfollowed(results: Results) -> list[str]:

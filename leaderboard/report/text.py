@@ -72,7 +72,10 @@ def _track(track: Track) -> dict[str, object]:
     return {
         "tasks": track.tasks,
         "truth_types": track.truth_types,
-        **{name: getattr(board, name) for name in ("critical", "minimum_detectable_difference", "reliability")},
+        **{
+            name: getattr(board, name)
+            for name in ("critical", "minimum_detectable_difference", "reliability", "undefined")
+        },
         "rows": _records(_board_frame(track).drop(columns="track")),
         "better": {name: row.index[row].tolist() for name, row in board.better.iterrows()},
     }
