@@ -103,6 +103,14 @@ def test_charts_are_drawn_and_nothing_is_wider_than_the_screen(seen: Seen) -> No
     assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_the_ranking_fits_a_laptop(seen: Seen) -> None:
+    before = seen.page.viewport_size
+    seen.page.set_viewport_size({"width": 1180, "height": 900})
+    box = seen.page.locator("#ranking .scroll").first
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    seen.page.set_viewport_size(before)
+
+
 def test_bars_stand_for_columns(seen: Seen) -> None:
     assert seen.page.locator("#maps details >> nth=1 >> svg.bars").count() == 8 * (1 + 11 - 1)
 
