@@ -16,7 +16,7 @@ UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Control characters, those that turn the direction of text, lone halves of a character, other ends of a line."""
 NAME = r"[^\s/\\:;,\"'<>|()\[\]]+"
 FOLDERS = re.compile(
-    rf"(?<![\w:/\\.~])(?:(?:file://)?/(?:{NAME}/)+|[A-Za-z]:[/\\](?:{NAME}[/\\])*|\\\\(?:{NAME}\\)+)(?={NAME})"
+    rf"(?<![\w/\\.~])(?:(?:file://)?/(?:{NAME}/)+|[A-Za-z]:[/\\](?:{NAME}[/\\])*|\\\\(?:{NAME}\\)+)(?={NAME})"
 )
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 LATEX = str.maketrans(

@@ -183,6 +183,7 @@ def test_json_knows_public_text_and_no_nan(text: str) -> None:
         ("no /data/imagenet/val: give its folder", "no val: give its folder"),
         (r"C:\Users\me\mine.py:3", "mine.py:3"),
         ("file:///home/me/mine.py", "mine.py"),
+        ("OSError:/home/me/mine.py, PATH=/usr/bin/a:/home/me/b", "OSError:mine.py, PATH=a:b"),
         (
             "https://x.org/a/b and/or 1/2 of runs/quick/a in ~/a/b",
             "https://x.org/a/b and/or 1/2 of runs/quick/a in ~/a/b",
