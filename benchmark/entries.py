@@ -14,7 +14,9 @@ from types import ModuleType
 from typing import Any, Generic, Self, TypeVar
 
 from .dependencies import PACKAGE, forget_edited
-from .errors import UnknownName
+from .errors import UnknownName, words_of
+from .guard import Moved, watched
+from .settings import LUCK, kept
 
 LONGEST = 100
 """The most letters of a name."""
@@ -146,7 +148,10 @@ def find(kind: str, name: str) -> Entry:
 
 
 def import_file(path: Path) -> ModuleType:
-    """Import a part's file from anywhere; what goes wrong becomes one line that names the file."""
+    """Import a part's file from anywhere; what goes wrong becomes one line that names the file.
+
+    It may draw at random, and importing a library may move what that moves; all else global stays as it is.
+    """
     if not path.is_file():
         raise ValueError(f"{path} does not exist: give the path of a Python file, or the name of a registered part")
     spec = spec_from_file_location(f"heatproof_file_{path.stem}", path)
@@ -155,8 +160,12 @@ def import_file(path: Path) -> ModuleType:
     module = sys.modules[spec.name] = module_from_spec(spec)
     try:
         forget_edited(path, spec.name)
-        spec.loader.exec_module(module)
-    except Exception as error:
+        with watched(strict=True), kept(LUCK):
+            spec.loader.exec_module(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         del sys.modules[spec.name]
-        raise ValueError(f"{path} does not import: {type(error).__name__}: {error}") from error
+        what = words_of(error) if isinstance(error, Moved) else f"{type(error).__name__}: {words_of(error)}"
+        raise ValueError(f"{path} does not import: {what}") from error
     return module

@@ -9,7 +9,7 @@ def words_of(error: BaseException) -> str:
     """Return what an error says; some say nothing, and some cannot."""
     try:
         return str.__str__(str(error))
-    except Exception:  # noqa: BLE001 - a stranger's code says the words
+    except BaseException:  # noqa: BLE001 - a stranger's code says the words
         return "its message cannot be read"
 
 

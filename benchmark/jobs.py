@@ -1,30 +1,25 @@
 """Jobs: all cells that share one explanation, done together, wherever an executor puts them."""
 
-import pickle
 import signal
+import time
 import traceback
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from types import FrameType
 
-import torch
-
 from .data import REASON, Batch, Record
-from .entries import import_file, is_shipped
+from .entries import is_shipped
 from .errors import Refused, words_of
 from .game import Memory
 from .gate import Gate
 from .guard import Moved, same_weights, watched
 from .harness import Asked, explain, score, sealed
 from .identity import digest
-from .memory import keep_memory
 from .plan import SPLIT, Cell
-from .question import Task, forget
+from .question import Task, forget, forget_truths
 from .registry import TRUTH_WORDS
 from .store import Maps, Store
 
@@ -64,13 +59,15 @@ def limited(seconds: float) -> Iterator[None]:
     if not seconds:
         yield
         return
-    before = signal.signal(signal.SIGALRM, stop)
+    before, start = signal.signal(signal.SIGALRM, stop), time.monotonic()
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    if time.monotonic() - start > seconds:  # a part may have swallowed the alarm, or switched it off
+        raise OutOfTime
 
 
 def jobs_of(
@@ -101,7 +98,7 @@ def _bare(cells: Sequence[Cell], store: Store) -> Iterator[Cell]:
 
 
 Tell = Callable[[str], None]
-"""Told `at` when a part starts its work, and `done` when its outcome is stored."""
+"""Told `at` when a part starts its work, `done` when it ends, and `moved` when it has moved what is not its own."""
 
 
 def _silent(_what: str) -> None:
@@ -152,9 +149,11 @@ def _attempt(job: Job, tell: Tell) -> Maps | Record:
     cell, method = job.cells[0], job.cells[0].method
     try:
         gate = cell.task.gate(job.batch_size)
+        if not is_shipped(method.part.function):
+            forget_truths()
+            _memory.cache_clear()
         batch = sealed(method, _questions(job, cell, truth=_sees_truth(method)))
-        tell("at")
-        with _watched(cell, gate, batch, method), limited(job.timeout):
+        with _watched(tell, cell, gate, batch, method), limited(job.timeout):
             attribution, cost = explain(method, gate, batch)
             maps = Maps(batch.ids, attribution, cost)
             if not maps.values.isfinite().all(1).any():
@@ -171,8 +170,7 @@ def _scored(job: Job, cell: Cell, maps: Maps, tell: Tell) -> Record:
         gate = cell.task.gate(job.batch_size)
         batch = _questions(job, cell, truth=_sees_truth(cell.metric, cell.method))
         memory = _memory(cell.task.sample_set, cell.size)
-        tell("at")
-        with _watched(cell, gate, batch, cell.metric, cell.method), limited(job.timeout):
+        with _watched(tell, cell, gate, batch, cell.metric, cell.method), limited(job.timeout):
             scores, cost = score(cell.metric, gate, batch, maps.values, cell.method, memory)
     except (KeyboardInterrupt, Damaged):
         raise
@@ -194,15 +192,17 @@ class Damaged(ValueError):  # noqa: N818 - a state of the network
 
 
 @contextmanager
-def _watched(cell: Cell, gate: Gate, batch: Batch, *asked: Asked) -> Iterator[None]:
-    """Watch parts at work; what they have spoilt is made anew at the next need."""
+def _watched(tell: Tell, cell: Cell, gate: Gate, batch: Batch, *asked: Asked) -> Iterator[None]:
+    """Watch parts at work, and tell; what they have spoilt is made anew at the next need."""
     acting = [each.part for each in asked[: 2 if "explain" in asked[0].part.needs else 1]]
     strict = not all(is_shipped(part.function) for part in acting)
     asks = strict or any(part.capability is not None or "explain" in part.needs for part in acting)
+    tell("at")
     try:
         with watched(gate.network if asks else None, batch, strict=strict):
             yield
     except Moved as moved:
+        tell("moved")
         if moved.spoilt:
             forget()
             _memory.cache_clear()
@@ -213,6 +213,8 @@ def _watched(cell: Cell, gate: Gate, batch: Batch, *asked: Asked) -> Iterator[No
                     f"let the function {name} make a new one each time"
                 ) from moved
         raise
+    finally:
+        tell("done")
 
 
 @lru_cache(maxsize=1)
@@ -251,58 +253,3 @@ def failure(cell: Cell, error: BaseException, timeout: float) -> Record:
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     reason = f"{type(error).__name__}: {words_of(error).partition(chr(10))[0]}"[: REASON - len(where)] + where
     return Record(*cell.names, "failed", reason, trace=trace)
-
-
-def run_jobs(jobs: Sequence[Job], workers: int, ray: str, files: Sequence[Path]) -> Iterator[Job]:
-    """Do the jobs in this process, in several, or on a Ray cluster, and yield each when it is done."""
-    if ray:
-        yield from _on_ray(jobs, ray, files)
-    elif workers > 1 and len(jobs) > 1:
-        yield from _in_processes(jobs, workers, files)
-    else:
-        for job in jobs:
-            do(job)
-            yield job
-
-
-def _packed(job: Job, files: Sequence[Path]) -> tuple[bytes, tuple[Path, ...]]:
-    return pickle.dumps(job), tuple(files)
-
-
-def _do_packed(packed: tuple[bytes, tuple[Path, ...]], threads: int) -> None:
-    """Do a job in another process, where the files that define its parts are imported first."""
-    content, files = packed
-    keep_memory()
-    if threads:
-        torch.set_num_threads(threads)
-    for file in files:
-        import_file(file)
-    do(pickle.loads(content))
-
-
-def _in_processes(jobs: Sequence[Job], workers: int, files: Sequence[Path]) -> Iterator[Job]:
-    threads = max(1, torch.get_num_threads() // workers)
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        waiting = {pool.submit(_do_packed, _packed(job, files), threads): job for job in jobs}
-        try:
-            for future in as_completed(waiting):
-                future.result()
-                yield waiting[future]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _on_ray(jobs: Sequence[Job], address: str, files: Sequence[Path]) -> Iterator[Job]:
-    try:
-        import ray
-    except ImportError as error:
-        raise ValueError("--ray needs the extra: pip install 'heatproof[ray]'") from error
-    ray.init(address=address, ignore_reinit_error=True)
-    remote = ray.remote(_do_packed)
-    waiting = {remote.remote(_packed(job, files), 0): job for job in jobs}
-    while waiting:
-        done, _ = ray.wait(list(waiting))
-        for future in done:
-            ray.get(future)
-            yield waiting.pop(future)

@@ -193,6 +193,11 @@ def _truth(task: Task, cut: tuple[str, int, int], state: tuple[str, ...]) -> Tru
     return truth
 
 
+def forget_truths() -> None:
+    """Forget the truth of samples, so that nobody finds it who is not handed it; it is made anew at the next need."""
+    _truth.cache_clear()
+
+
 def forget() -> None:
     """Forget networks, samples and truths, which are made anew at the next need: a part has changed them."""
     for cache in (_built, _sampled, _truth):

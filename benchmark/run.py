@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .data import Record
-from .jobs import jobs_of, run_jobs
+from .jobs import jobs_of
 from .manifest import earlier, keep
 from .memory import keep_memory
 from .plan import Cell, asked_for, plan
@@ -13,6 +13,7 @@ from .registry import Method
 from .results import Results
 from .store import Store, clean
 from .suite import Suite
+from .workers import run_jobs
 
 Progress = Callable[[int, int, str], None]
 """Told how many jobs are done, of how many, and what was done last."""
@@ -55,9 +56,14 @@ def run(
     wanted = asked_for(suite, cells, extra)
     keep(folder, suite, cells)
     jobs = jobs_of(wanted, store, how.batch_size, how.timeout, frozenset(baselines or ()))
-    for number, job in enumerate(run_jobs(jobs, how.workers, how.ray, how.files), 1):
-        if progress:
-            progress(number, len(jobs), job.label)
+    done = 0
+    try:
+        for done, job in enumerate(run_jobs(jobs, how.workers, how.ray, how.files), 1):
+            if progress:
+                progress(done, len(jobs), job.label)
+    except KeyboardInterrupt as stop:
+        kept = f"{done} of {len(jobs)} jobs are kept in {folder}"
+        raise KeyboardInterrupt(f"interrupted: {kept}; run the same command again to go on") from stop
     return Results.read(folder)
 
 

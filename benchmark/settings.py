@@ -8,8 +8,8 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -209,3 +209,13 @@ def put_back(before: State, *, imported: bool = False) -> list[str]:
             with suppress(ValueError, OSError):  # signals are the main thread's alone, a folder may be gone
                 setting.put(value)
     return moved
+
+
+@contextmanager
+def kept(settings: Mapping[str, Setting]) -> Iterator[None]:
+    """Put settings back at the end as they were, without a word."""
+    before = read(settings)
+    try:
+        yield
+    finally:
+        put_back(before)

@@ -26,6 +26,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a script t
 Folder = Annotated[Path, typer.Argument(help="The directory of a run.", metavar="DIR")]
 
 GAP = 2
+INTERRUPTED = 130
+"""The exit status of a command that Ctrl-C has ended, as shells count."""
 
 
 class Screen(Console):
@@ -69,11 +71,16 @@ class Report(Protocol):
 
 @contextmanager
 def progress(first: str) -> Iterator[Report]:
-    """Show how far long work got, and how much time is left."""
+    """Show how far long work got, and how much time is left; Ctrl-C ends the command with one line."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, TimeRemainingColumn(), console=Screen(stderr=True, emoji=False), transient=True) as bar:
-        ticket = bar.add_task(first, total=None)
-        yield lambda done, total, what: bar.update(ticket, completed=done, total=total, description=what)
+    console = Screen(stderr=True, emoji=False)
+    try:
+        with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+            ticket = bar.add_task(first, total=None)
+            yield lambda done, total, what: bar.update(ticket, completed=done, total=total, description=what)
+    except KeyboardInterrupt as stop:
+        tell(str(stop) or "interrupted")
+        raise typer.Exit(INTERRUPTED) from stop
 
 
 class Numbers:
