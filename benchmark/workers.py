@@ -155,7 +155,8 @@ def _supervised(jobs: Sequence[Job], count: int, files: Sequence[Path]) -> Itera
 
 def _blamed(job: Job, worker: Worker) -> bool:
     """Store that the part at work was late, or ended its process; return whether more of the job is to be done."""
-    late, ended = worker.late, worker.end(PULSE)
+    late = worker.late
+    ended = worker.end(0 if late else GRACE)
     if not worker.ready:
         raise ValueError(f"a worker does not start, it ended with {ended}: see above, or use one and no time limit")
     store = Store(job.folder)
