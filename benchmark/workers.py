@@ -23,7 +23,7 @@ from .memory import keep_memory
 from .store import Store
 
 GRACE = 1.0
-"""Seconds past the time limit after which a worker is ended from outside."""
+"""Seconds that a worker is given to end by itself: past the time limit, and when it has stopped talking."""
 PULSE = 0.1
 """Seconds between two looks at the clock."""
 PR_SET_PDEATHSIG = 1
@@ -195,7 +195,10 @@ def serve(channel: int, parent: int) -> None:
             content = pipe.recv_bytes()
         except EOFError:
             return
-        _serve_one(pickle.loads(content), tell)
+        try:
+            _serve_one(pickle.loads(content), tell)
+        except KeyboardInterrupt:
+            os._exit(1)  # a part raised it: Ctrl-C is for the parent alone
         tell(END)
 
 

@@ -17,7 +17,6 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from heatproof.benchmark import Refused, Truth, WhiteBox, method
 
-
 ENTERED: list[torch.inference_mode] = []
 
 

@@ -18,12 +18,13 @@ TIMES = 10
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.usefixtures("own_parts")
 def test_killed_runs_end_like_those_that_were_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contents: Callable[..., dict[str, object]]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contents: Callable[..., dict[str, object]], workers: int
 ) -> None:
     monkeypatch.setenv("TINY_SLEEP", "0.01")
-    subprocess.run([sys.executable, HERE / "tiny_kill.py", tmp_path, str(TIMES)], check=True)
+    subprocess.run([sys.executable, HERE / "tiny_kill.py", tmp_path, str(TIMES), str(workers)], check=True)
     import_file(HERE / "tiny_parts.py")
     suite = read_suite(HERE / "tiny.toml")
     cells = plan(suite)
