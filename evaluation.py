@@ -147,7 +147,9 @@ def _scored(
     place = {"method": name, "metric": asked}
     try:
         scores, _ = score(Asked(metric, metric.settings, seed), gate, batch, attribution, None, memory)
-    except Exception as error:  # noqa: BLE001 - a cell is attempted here
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a cell is attempted here
         reason = words_of(error) if isinstance(error, Refused) else f"{type(error).__name__}: {words_of(error)}"
         return pd.DataFrame([{**place, "score": asked, "sample": "", "value": float("nan"), "reason": reason}])
     states = _states(attribution)

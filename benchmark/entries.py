@@ -97,8 +97,11 @@ class Registry(Generic[EntryT]):
         for entry in entry_points(group=f"heatproof.{self.folder}"):
             try:
                 entry.load()
-            except Exception as error:
-                raise ValueError(f"the plug-in {entry.name} ({entry.value}) does not load: {error}") from error
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                words = f"{type(error).__name__}: {words_of(error)}"
+                raise ValueError(f"the plug-in {entry.name} ({entry.value}) does not load: {words}") from error
 
     def __getitem__(self, name: str) -> EntryT:
         self.load()

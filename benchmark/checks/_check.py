@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import Refused
+from ..errors import Refused, words_of
 
 
 class Broken(AssertionError):  # noqa: N818 - reads as a sentence where it is raised
@@ -50,8 +50,10 @@ def named(name: str, question: Callable[[], str], habit: bool = False) -> NamedC
             return Check(name, True, str(no), skipped=True, habit=habit)
         except Broken as broken:
             return Check(name, False, str(broken), advice=broken.advice, habit=habit or broken.habit)
-        except Exception as error:  # noqa: BLE001 - whatever a part raises is an outcome
-            return Check(name, False, f"{type(error).__name__}: {error}", habit=habit)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a part raises is an outcome, an end of Python too
+            return Check(name, False, f"{type(error).__name__}: {words_of(error)}", habit=habit)
 
     return name, outcome
 

@@ -333,6 +333,14 @@ def test_a_method_that_refuses_every_question_fails() -> None:
     assert found["answers"].reason == said
 
 
+def test_a_method_that_ends_python_fails() -> None:
+    def leaves(x: Tensor) -> Tensor:
+        """Ends Python."""
+        raise SystemExit
+
+    assert outcome(leaves)["shape[table]"].reason == "SystemExit: "
+
+
 def test_a_method_of_a_library_that_is_not_installed_is_skipped() -> None:
     found = outcome(Method(refuses_all, library="no_such_library"))
     assert not failed(found)

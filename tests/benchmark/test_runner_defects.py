@@ -1,5 +1,6 @@
 """What the runners of other libraries do wrong, by the numbers of the list that this project keeps of it."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,11 @@ def parts() -> None:
         return attribution.amax(1)
 
     @metric(better="higher")
+    def leaves(attribution: Tensor) -> Tensor:
+        """Ends Python."""
+        sys.exit(0)
+
+    @metric(better="higher")
     def breaks(attribution: Tensor) -> Tensor:
         """Fails."""
         raise RuntimeError("out of order")
@@ -54,8 +60,10 @@ def test_12_one_failing_metric_loses_all_results(tmp_path: Path) -> None:
 def test_12_nor_those_of_an_evaluation() -> None:
     parts()
     x = torch.rand(4, 3)
-    found = evaluate(torch.nn.Linear(3, 2), x, [0] * 4, {"mine": x}, ["breaks", "largest"]).set_index("metric")
+    asked = ["breaks", "leaves", "largest"]
+    found = evaluate(torch.nn.Linear(3, 2), x, [0] * 4, {"mine": x}, asked).set_index("metric")
     assert found.loc["breaks", "reason"] == "RuntimeError: out of order"
+    assert found.loc["leaves", "reason"] == "SystemExit: 0"
     torch.testing.assert_close(torch.tensor(found.loc["largest", "value"].to_numpy()), x.double().amax(1))
 
 
