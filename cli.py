@@ -37,7 +37,7 @@ def heatproof(
 
 
 class Fault:
-    """How errors are shown."""
+    """The display of errors."""
 
     traceback = False
 

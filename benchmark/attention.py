@@ -12,7 +12,7 @@ from .errors import Refused
 
 SOFTMAX = (softmax, torch.softmax, Tensor.softmax)
 PLAIN = ("bias_k", "bias_v", "add_zero_attn", "key_padding_mask", "attn_mask", "static_k", "static_v")
-"""What `multi_head` does without."""
+"""Arguments that `multi_head` does without."""
 
 
 class Attentions(TorchFunctionMode):

@@ -1,4 +1,4 @@
-"""What a method may ask of a model: its annotation is a declaration, and the view that it is handed a permission."""
+"""Capabilities of a model: a method's annotation declares the one it asks for, and its view permits no more."""
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
@@ -16,7 +16,7 @@ class BlackBox(Protocol):
 
     @property
     def readout(self) -> str:
-        """What the task reads of the outputs: the probability, the logit, …"""
+        """The task's readout of the outputs: the probability, the logit, …"""
         ...
 
     def logits(self, x: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ class GlassBox(Layered, WhiteBox, Protocol):
 
 
 LADDER: tuple[type, ...] = (BlackBox, Differentiable, Layered, WhiteBox, GlassBox)
-"""What a model can answer, from the least to the most; neither of Layered and WhiteBox includes the other."""
+"""The capabilities, from the least to the most; neither of Layered and WhiteBox includes the other."""
 
 
 def members(capability: type) -> frozenset[str]:
@@ -108,7 +108,7 @@ def includes(available: type, wanted: type) -> bool:
 
 
 _KEY = object()
-"""What the harness asks a view with for the model behind it."""
+"""The key with which the harness asks a view for the model behind it."""
 
 
 class View:

@@ -1,4 +1,4 @@
-"""What moves between the parts: batches, their truth, costs and records."""
+"""Data types that move between the parts: batches, their truth, costs and records."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -11,7 +11,7 @@ from .units import areas, element_count
 
 Status = Literal["ok", "skipped", "failed"]
 REASON, TRACE = 500, 20_000
-"""How many characters of a record's reason and of its traceback are kept."""
+"""The most characters that are kept of a record's reason, and of its traceback."""
 TruthType = Literal["analytic", "interventional", "architectural", "data"]
 Redraw = Callable[[tuple[str, ...], Tensor], Tensor]
 """Sample ids and their `kept` elements (N, E) bool to inputs that were really made without what is hidden."""
@@ -19,7 +19,7 @@ Redraw = Callable[[tuple[str, ...], Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is known by construction about each sample; a part that is not known is None.
+    """The truth about each sample, known by construction; a part that is not known is None.
 
     The truth has units of its own (`parts`): those that a method is handed must not give the truth away.
     """
@@ -79,7 +79,7 @@ class Batch:
     redraw: Redraw | None = None
     """Makes the samples again without some of what they show, where the dataset can."""
     imputer: str = "baseline"
-    """What stands in for what a part hides."""
+    """The imputer for what a part hides."""
 
     def __post_init__(self) -> None:
         """Refuse samples that do not fit together."""
@@ -136,7 +136,7 @@ def _check_units(units: Tensor, elements: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a computation cost: single inputs through the network, wall-clock seconds, peak memory in MB."""
+    """The cost of a computation: single inputs through the network, wall-clock seconds, peak memory in MB."""
 
     forward: int = 0
     backward: int = 0
@@ -166,9 +166,9 @@ class Record:
     scores: Mapping[str, Tensor] = field(default_factory=dict)
     """By name: (N,) values, or (N, S) curves, which are kept to be drawn and never averaged."""
     cost: Cost = Cost()
-    """What the metric cost, the explanation not counted."""
+    """The cost of the metric, the explanation not counted."""
     explained: Cost = Cost()
-    """What the explanation cost."""
+    """The cost of the explanation."""
     trace: str = ""
     """The traceback of a failure."""
 

@@ -1,4 +1,4 @@
-"""What stands behind a part: the source files that it is made of, the libraries that it uses, and what it reads."""
+"""Dependencies of a part: the source files that it is made of, the libraries that it uses, and what it reads."""
 
 import ast
 import hashlib
@@ -35,7 +35,7 @@ Import = tuple[str, str]
 
 @dataclass(slots=True)
 class Dependencies:
-    """What the hash of a part is made from."""
+    """The files, libraries and reads that the hash of a part is made from."""
 
     files: set[Path] = field(default_factory=set)
     libraries: set[str] = field(default_factory=set)

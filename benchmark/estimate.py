@@ -1,4 +1,4 @@
-"""What a plan will cost: its passes in closed form, its time by trials of the networks, the methods and the metrics."""
+"""The cost of a plan: its passes in closed form, its time by trials of the networks, the methods and the metrics."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +28,7 @@ STORING = 0.006
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a plan will cost."""
+    """The estimated cost of a plan."""
 
     forward: int
     backward: int

@@ -1,4 +1,4 @@
-"""What the last linear layer of a network is given: its features of an input."""
+"""Features of an input: the values that the last linear layer of a network is given."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -54,7 +54,7 @@ class Game:
     gate: BlackBox
     batch: Batch
     readout: str = ""
-    """What is read of the outputs; empty: what the gate reads."""
+    """The readout of the outputs; empty: the gate's."""
     seed: int = 0
     """Where the imputer's random streams start: for the same sample, all coalitions meet the same draws."""
     parts: Tensor | None = None
@@ -62,7 +62,7 @@ class Game:
     count: int = 0
     """The number of those; 0: as many as their labels say."""
     memory: Memory | None = None
-    """What was asked about these samples before."""
+    """Earlier answers about these samples."""
 
     def __post_init__(self) -> None:
         """Refuse unknown words at once."""
@@ -94,7 +94,7 @@ class Game:
 
     @property
     def rounding(self) -> float:
-        """How far apart, relative to the largest, differences of scores are that only the model's precision makes."""
+        """The gap between differences of scores, relative to the largest, that the model's precision alone makes."""
         return rounding_of(self._whole.dtype)
 
     @cached_property
@@ -153,7 +153,7 @@ class Game:
 
     @cached_property
     def _picture(self) -> Tensor:
-        """What all hidden elements are taken from, where the imputer does not look at what is kept."""
+        """The picture that all hidden elements are taken from, where the imputer does not look at what is kept."""
         return self._filled(torch.empty(0), 1).to(self.batch.x.dtype)
 
     def _filled(self, kept: Tensor, times: int) -> Tensor:

@@ -22,7 +22,7 @@ SMALLEST = 64
 """A pass holds about so many numbers, and at least so many inputs."""
 
 BYPASSED = 1e-3
-"""How far the logits may move, relative to the largest, when only what a layer gives is left of the input."""
+"""The most that logits may move, relative to the largest, when only what a layer gives is left of the input."""
 
 Work = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 

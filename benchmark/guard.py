@@ -21,7 +21,7 @@ from .settings import State
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 FEW = 3
-"""How many of the things that moved a reason names."""
+"""The most changes that a reason names."""
 
 
 class Moved(Exception):  # noqa: N818 - reads as a sentence where it is raised
@@ -34,7 +34,7 @@ class Moved(Exception):  # noqa: N818 - reads as a sentence where it is raised
         self.spoilt = bool(own)
         """Whether the network or the samples moved, so that they must be made anew."""
         self.before = before
-        """What they were."""
+        """The values before the change."""
 
 
 def moved(before: State, after: State) -> list[str]:

@@ -58,7 +58,7 @@ class Asked:
 
     @property
     def regions(self) -> Regions | None:
-        """What it was told to cut the inputs into; None where it takes the task's units."""
+        """The regions that it was told to cut the inputs into; None where it takes the task's units."""
         words = self.told("regions") if "game" in self.part.needs else ""
         return read_regions(words) if words else None
 
@@ -81,7 +81,7 @@ class Asked:
 
     @property
     def imputer(self) -> Imputer | None:
-        """What a game was told to put in for what it hides; None where it is the task's."""
+        """The imputer that its game was told to use; None where it is the task's."""
         name = self.told("imputer") if "game" in self.part.needs else ""
         return imputers[name] if name else None
 

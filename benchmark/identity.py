@@ -1,4 +1,4 @@
-"""What a result depends on, as a hash: code, settings, weights."""
+"""The identity of a result: a hash of the code, settings and weights that it depends on."""
 
 import hashlib
 import inspect

@@ -24,7 +24,7 @@ from .registry import TRUTH_WORDS
 from .store import Maps, Store
 
 PREVIEW = 8
-"""How many samples a report can show."""
+"""The most samples that a report can show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Job:
 
     @property
     def label(self) -> str:
-        """What is being done, in a few words."""
+        """The work in a few words."""
         first = self.cells[0]
         return f"{first.method.part.name} on {first.task.model.name}"
 

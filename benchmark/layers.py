@@ -60,7 +60,7 @@ class Rest(nn.Module):
         super().__init__()
         self.network, self.layer = module, layer
         self.given = given
-        """What the network is given for an input, which must make no difference."""
+        """The input that the network itself is given, which must make no difference."""
         self.last = last
         """Whether the layer has channels last."""
 

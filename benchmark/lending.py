@@ -47,7 +47,7 @@ class Lent(nn.Module):
 
 
 class Before(nn.Module):
-    """What happens to inputs before the network: from data space to what it expects, on its device."""
+    """The preprocessing of inputs: from data space to what the network expects, on its device."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()

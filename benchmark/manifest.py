@@ -20,7 +20,7 @@ from .store import write_atomic
 from .suite import Suite
 
 LISTS = ("tasks", "methods", "metrics")
-"""What a suite may grow by and still be the same."""
+"""Lists that may grow while a suite stays the same."""
 
 
 def earlier(folder: Path, suite: Suite) -> list[Method]:

@@ -17,7 +17,7 @@ def _same(x: Tensor) -> Tensor:
 
 
 class Fast(Protocol):
-    """What computes as a `module` in evaluation mode does, faster, where no gradient is asked for."""
+    """A faster equivalent of a `module` in evaluation mode, where no gradient is asked for."""
 
     module: nn.Module
 
@@ -70,9 +70,9 @@ class Network:
     masked: Mapping[str, Masked] = field(default_factory=dict, hash=False)
     """The ways, by name, in which the network itself can leave elements out."""
     fast: Fast | None = None
-    """What stands in for its own module, and for no other, in plain passes."""
+    """The substitute for its own module, and for no other, in plain passes."""
     evidential: Evidential | None = None
-    """What tells evidence from the features of its own module, and of no other."""
+    """The head that tells evidence from the features of its own module, and of no other."""
 
     def __post_init__(self) -> None:
         """Refuse a network that computes in two ways, or in none."""
@@ -175,7 +175,7 @@ READOUTS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "log_odds": lambda z, t: z.gather(1, t)[:, 0] - _others(z, t).logsumexp(1),
     "margin": lambda z, t: z.gather(1, t)[:, 0] - _others(z, t).amax(1),
 }
-"""How logits (N, K) and targets (N, 1) become one number per sample."""
+"""Functions from logits (N, K) and targets (N, 1) to one number per sample."""
 
 
 def check_readout(readout: str) -> None:

@@ -41,7 +41,7 @@ class Model(Entry):
     train: Callable[[Callable[[str], None]], Mapping[str, object]] | None = None
     """Makes the weights again from their seed, tells its progress, writes them and returns their card."""
     card: Mapping[str, object] = field(default_factory=dict, hash=False)
-    """What is known of it: `sha256` of its weights, accuracies, recipe."""
+    """Facts about it: `sha256` of its weights, accuracies, recipe."""
     files: Files | None = None
     """The weights, where they are the user's own."""
     beside: tuple[Mapping[str, object], ...] = field(default=(), hash=False)
@@ -88,7 +88,7 @@ class Task(Entry):
     """The parts of the truth that it can tell: relevant, impossible, effect, rival, values; scene: samples redrawn."""
     readout: str = "probability"
     imputer: str = "baseline"
-    """What stands in for what a method or a metric hides."""
+    """The imputer for what a method or a metric hides."""
     shared: bool = False
     """Whether the same question is asked about several models, so that the name tells which."""
     files: Files | None = None
@@ -151,7 +151,7 @@ class Task(Entry):
 
     @property
     def _state(self) -> tuple[str, ...]:
-        """What the user's own files hold: samples are made anew when it changes."""
+        """The state of the user's own files: samples are made anew when it changes."""
         return *held(self.model.files), *held(self.files)
 
 

@@ -14,7 +14,7 @@ always differ by more.
 
 
 DIFFERENCES = 2.0**-40
-"""What differences of numbers in double precision are rounded to, relative to the largest of them."""
+"""The rounding of differences of numbers in double precision, relative to the largest of them."""
 
 
 def rounding_of(dtype: torch.dtype) -> float:

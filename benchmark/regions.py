@@ -14,7 +14,7 @@ from .registry import TRUTH_WORDS, Divider, Method, dividers, methods
 from .units import areas, at_elements, per_unit, unit_count
 
 TOGETHER = 4
-"""How many units a method's map puts into one group unless it is told (SMDL-Attribution on birds)."""
+"""The number of units that a method's map puts into one group unless it is told (SMDL-Attribution on birds)."""
 SMALLEST = 5e-4
 """Masks of at most this share of a picture are dropped (SMDL-Attribution)."""
 

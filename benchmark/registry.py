@@ -28,20 +28,20 @@ IMPUTER_WORDS = frozenset({"model", "x", "baseline", "kept", "pool", "redraw", "
 DIVIDER_WORDS = frozenset({"x"})
 
 GAME_SETTINGS: Mapping[str, object] = MappingProxyType({"imputer": "", "readout": "", "regions": ""})
-"""What every part that hides units can be told: what stands there instead, what is read, and what the units are.
+"""Settings of every part that hides units: what stands there instead, what is read, and what the units are.
 
 Empty: the task's own.
 """
 
 
 LAYER_SETTINGS: Mapping[str, object] = MappingProxyType({"layer": ""})
-"""What every method that asks a model can be told: the layer to explain from; empty: from the input."""
+"""Settings of every method that asks a model: the layer to explain from; empty: from the input."""
 INSIDE = 2
 """The passes that it costs to start from a layer: one for its activation, one to see that nothing bypasses it."""
 READERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
     {"bool": lambda word: {"true": True, "false": False}[word.lower()], "int": int, "float": float, "str": str}
 )
-"""How a setting that is written in a name is read, by the type of its default."""
+"""Readers of a setting that is written in a name, by the type of its default."""
 
 SENTENCE = re.compile(r"(?<=\.) (?=[A-Z`-])")
 
@@ -109,7 +109,7 @@ class Part(Entry):
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
-        """What the harness hands in, in this order."""
+        """The arguments that the harness hands in, in this order."""
         return tuple(p.name for p in self._parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY)
 
     @cached_property
@@ -125,7 +125,7 @@ class Part(Entry):
 
     @cached_property
     def capability(self) -> type | None:
-        """What it asks of the model, by the annotation of `model`; None where it asks nothing."""
+        """The capability that it asks of the model, by the annotation of `model`; None where it asks nothing."""
         if "model" not in self.needs:
             return None if {"game", "scene"}.isdisjoint(self.needs) else BlackBox
         annotation = inspect.signature(self.function, eval_str=True).parameters["model"].annotation
@@ -215,11 +215,11 @@ class Metric(Part):
 
     better: Better | Mapping[str, Better] = "higher"
     reads: Reads | Mapping[str, Reads] = "signed"
-    """What it reads of an attribution; or what those of its scores do that do not read it signed."""
+    """Its reading of an attribution; or, by score, the readings that are not signed."""
     scale_free: bool = True
     """Whether its score stays when the attribution is multiplied by a positive number."""
     imputer: str = ""
-    """What stands in for what it hides, unless it is told otherwise; empty: the task's own."""
+    """The imputer for what it hides, unless it is told otherwise; empty: the task's own."""
     descriptive: tuple[str, ...] = ()
     """Its scores that describe a map, and need not order the truth, noise and the truth's opposite by themselves."""
     words = METRIC_WORDS
@@ -257,7 +257,7 @@ class Metric(Part):
 
 @dataclass(frozen=True)
 class Imputer(Part):
-    """What stands in for hidden elements.
+    """A way of filling in hidden elements.
 
     One that names `kept` makes the whole input for each choice of elements, any other a picture to take them from; one
     that names `model` lets the network itself leave them out, and answers with logits.
@@ -268,7 +268,7 @@ class Imputer(Part):
 
 @dataclass(frozen=True)
 class Divider(Part):
-    """How each input is cut into regions: labels (N, E), as many regions as it takes, numbered from 0."""
+    """A way of cutting each input into regions: labels (N, E), as many regions as it takes, numbered from 0."""
 
     words = DIVIDER_WORDS
 

@@ -49,7 +49,7 @@ class _Piece:
 
 @dataclass(frozen=True)
 class Results:
-    """What a run directory holds."""
+    """The contents of a run directory."""
 
     folder: Path
     manifest: Manifest = field(repr=False)
@@ -88,7 +88,7 @@ class Results:
 
     @property
     def missing(self) -> int:
-        """How many cells have no outcome yet."""
+        """The number of cells without an outcome yet."""
         return len(self.manifest["cells"]) - len(self.records)
 
     @cached_property

@@ -21,7 +21,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How a run is carried out; none of it changes a number."""
+    """Options of a run; none of them changes a number."""
 
     batch_size: int = 0
     workers: int = 1

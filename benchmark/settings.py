@@ -1,4 +1,4 @@
-"""What belongs to the whole process, and how it is put back: defaults of torch and numpy, random states, signals, …"""
+"""State of the whole process, and putting it back: defaults of torch and numpy, random states, signals, …"""
 
 import gc
 import os
@@ -41,7 +41,7 @@ def _put_modes(count: int) -> None:
 
 
 _ENTERED: list[Any] = []
-"""What holds inference mode as it was: it ends with its context."""
+"""Contexts that hold inference mode as it was: it ends with its context."""
 
 
 def _put_inference(on: bool) -> None:

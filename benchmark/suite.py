@@ -28,7 +28,7 @@ Name = Annotated[str, AfterValidator(_plain)]
 
 
 class Suite(BaseModel):
-    """What belongs together under one name and version; a score always belongs to `suite@version`."""
+    """Tasks, methods and metrics under one name and version; a score always belongs to `suite@version`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,7 +38,7 @@ class Suite(BaseModel):
     seed: int = 0
     samples: int = Field(gt=0, le=1_000_000)
     repeats: int = Field(default=1, gt=0, le=1000)
-    """How often a stochastic method is run, each time on its own streams."""
+    """The number of runs of a stochastic method, each on its own streams."""
     tasks: tuple[str, ...] = Field(min_length=1)
     methods: tuple[str, ...] = Field(min_length=1)
     metrics: tuple[str, ...] = Field(min_length=1)

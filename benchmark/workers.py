@@ -28,8 +28,8 @@ PULSE = 0.1
 """Seconds between two looks at the clock."""
 PR_SET_PDEATHSIG = 1
 READY, AT, DONE, MOVED, END = "ready", "at", "done", "moved", "end"
-"""What a worker says: that it has started; that a part begins, or has its outcome stored; that a part moved what is not
-its own; that the job is at its end."""
+"""Messages of a worker: that it has started; that a part begins, or has its outcome stored; that a part moved what is
+not its own; that the job is at its end."""
 
 
 def run_jobs(jobs: Sequence[Job], workers: int, ray: str, files: Sequence[Path]) -> Iterator[Job]:

@@ -17,12 +17,12 @@ SIGNS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "positive": lambda maps: maps.clamp(min=0),
     "magnitude": lambda maps: maps.abs(),
 }
-"""What is read of a map."""
+"""The readings of a map."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What is varied; the suite's own choice is always among them."""
+    """The choices that are varied; the suite's own is always among them."""
 
     imputers: tuple[str, ...] = ("baseline", "mean", "blur", "marginal", "noisy_linear")
     readouts: tuple[str, ...] = ("probability", "logit", "log_odds")
@@ -32,7 +32,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How a ranking is made."""
+    """A way of making a ranking."""
 
     imputer: str = ""
     sign: str = "signed"

@@ -1,4 +1,4 @@
-"""How far maps of the same sample agree on its units, and how far relabelled units would."""
+"""Rank agreement of maps of the same sample on its units, against that with relabelled units."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -82,7 +82,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a measure is made of: its features, what it ranks by, and how features become agreement."""
+    """A kind of measure: its features, what it ranks by, and how features become agreement."""
 
     features: Callable[[Floats, Measure], Floats]
     reads: str

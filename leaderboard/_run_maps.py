@@ -15,7 +15,7 @@ from ._rank_agreement import Floats, unit_relevance, unit_scale
 
 @dataclass(frozen=True, slots=True)
 class RunMaps:
-    """What the methods make of the samples that some tasks share; `left_out` says why a method is not among them."""
+    """The methods' maps of the samples that some tasks share; `left_out` says why a method is not among them."""
 
     tasks: tuple[str, ...]
     ids: tuple[str, ...]

@@ -18,7 +18,7 @@ MEASURES = tuple(KINDS)
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far the methods of a run agree on which units are relevant; of stochastic ones, the first repeat.
+    """Agreement of the methods of a run on which units are relevant; of stochastic ones, the first repeat.
 
     `tasks` has all tasks that ask about the same samples by the first of them, which the tables name.
 

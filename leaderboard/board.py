@@ -12,7 +12,7 @@ from .normalise import ORACLE, RANDOM, TaskScores, task_scores
 from .ranking import Board, dense, make_board
 
 TRACKS = {"differentiable": Differentiable, "black box": BlackBox, "layered": Layered}
-"""What a model must answer for its tasks to count on a track; the first track is the headline.
+"""The capability that a model needs for its tasks to count on a track; the first track is the headline.
 
 A method is ranked where it can run on every task of the track. So no score depends on who else entered.
 """

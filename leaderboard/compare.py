@@ -148,7 +148,7 @@ def improvement(differences: Floats) -> float:
 
 
 def rope_verdict(low: float, high: float, rope: float) -> Verdict:
-    """What an interval says about practical equivalence, -rope to rope; undecided if it straddles an end or is NaN."""
+    """An interval's verdict on practical equivalence, -rope to rope; undecided if it straddles an end or is NaN."""
     if low > rope:
         return "better"
     if high < -rope:

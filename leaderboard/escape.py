@@ -1,4 +1,4 @@
-"""What each format must escape: no text from outside becomes markup, a formula, a command, or shows a path of here."""
+"""Escaping for each format: no text from outside becomes markup, a formula, a command, or shows a path of here."""
 
 import math
 import re
@@ -95,7 +95,7 @@ def csv(table: "pd.DataFrame") -> str:
 
 
 def plain(content: object, write: Callable[[object], str] = public) -> object:
-    """What JSON knows: numpy's numbers, tuples and texts turned into it, null for what is not finite."""
+    """Content as JSON knows it: numpy's numbers, tuples and texts turned into it, null for what is not finite."""
     if isinstance(content, Mapping):
         return {write(name): plain(value, write) for name, value in content.items()}
     if isinstance(content, list | tuple):

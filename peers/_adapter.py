@@ -1,4 +1,4 @@
-"""What a metric of another library is to us, and the lists of them."""
+"""Metrics of other libraries as metrics of ours, and the lists of them."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ class Peer(Metric):
     means: Better | None = None
     """The direction in which its values really get better, where that is known and it is not our score."""
     note: str = ""
-    """How the definitions differ, and what was done to ask the same question."""
+    """The differences in definition, and what was done to ask the same question."""
 
     @property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from ._adapter import Peer, version_of
 
 Outcomes = Sequence[tuple[Peer, Sequence[Check]]]
 BESIDE = ("numpy", "torch")
-"""What else the outcomes depend on, and the page names the versions of."""
+"""Other libraries that the outcomes depend on; the page names their versions."""
 
 
 def peer_checks(peer: Peer) -> list[NamedCheck]:

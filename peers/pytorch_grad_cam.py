@@ -14,7 +14,7 @@ MULTIPLIED = load("pytorch_grad_cam.metrics.cam_mult_image")
 TARGETS = load("pytorch_grad_cam.utils.model_targets")
 
 READ = {"probability": TARGETS.ClassifierOutputSoftmaxTarget, "logit": TARGETS.ClassifierOutputTarget}
-"""What it calls the two readouts that it knows."""
+"""Its names for the two readouts that it knows."""
 PIXELS = "It hides pixels, not units; maps are brought to [0, 1], as those of its methods are."
 CHANGE = "It returns the change of the score, to which the score of the picture is added."
 BLACK = "The map is the positive part over its largest value, as ours; what is hidden becomes 0."

@@ -1,1 +1,1 @@
-"""What the command line says: verbs, tables for people, plain data for scripts."""
+"""The command line's verbs, tables for people, and plain data for scripts."""

@@ -1,4 +1,4 @@
-"""What there is, by name and with one line each, told without importing it: that takes torch, and seconds."""
+"""Catalogue of parts, by name and with one line each, told without importing them: that takes torch, and seconds."""
 
 import json
 import sys

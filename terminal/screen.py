@@ -62,7 +62,7 @@ def show(as_json: bool, data: object, tables: Iterable[RenderableType]) -> None:
 
 
 class Report(Protocol):
-    """What long work calls on its way."""
+    """A function that long work calls on its way."""
 
     def __call__(self, done: int, total: int, what: str) -> None:
         """Say how far it got, and what comes next."""

@@ -22,7 +22,7 @@ from ..leaderboard.report.words import arrow, outcome, passes, several
 from .screen import Data, Numbers, bounds, number, records
 
 FEW = 2
-"""How many scores of a metric the screen shows; the report has them all."""
+"""The most scores of a metric that the screen shows; the report has them all."""
 
 
 def plan(suite: Suite, cells: Sequence[Cell], bill: Estimate) -> Iterator[RenderableType]:

@@ -22,11 +22,11 @@ class Check:
     passed: bool
     """Whether nothing is wrong; true for a skipped check, too."""
     reason: str = ""
-    """What is wrong, why it was skipped, or what there is to know."""
+    """The fault, why the check was skipped, or a remark."""
     skipped: bool = False
     """Whether the part has nothing to show here, for the reason given."""
     advice: str = ""
-    """What its author can do about it."""
+    """The remedy for the part's author."""
     habit: bool = False
     """Whether it asks about conventions of ours (ties, undefined scores, random states, …), not about numbers."""
 

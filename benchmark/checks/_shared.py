@@ -20,7 +20,7 @@ class Subject(Protocol):
 
     @property
     def first(self) -> object:
-        """What the part answers, in the ordinary way."""
+        """The part's answer, in the ordinary way."""
         ...
 
     def work(self, question: Question) -> object:

@@ -19,9 +19,9 @@ from ._questions import Make, Question
 
 Scores = Mapping[str, Tensor]
 CLOSE = 1e-5
-"""How far a score may move by rounding."""
+"""The most that a score may move by rounding."""
 SEED, OTHER = 1, 2
-"""What the global random states start from at every call, and what they start from to see whether that matters."""
+"""The seed of the global random states at every call, and another one to see whether it matters."""
 
 
 @dataclass(frozen=True)

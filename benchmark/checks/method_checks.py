@@ -21,11 +21,11 @@ from ._questions import METHOD_QUESTIONS, Make, Question
 from ._shared import inputs, network, random_state
 
 CLOSE = 1e-5
-"""How far a map may move by rounding, relative to its largest value."""
+"""The most that a map may move by rounding, relative to its largest value."""
 SAME_RANK = 1e-6
 """Units closer than this, relative to the largest value, may change places."""
 BUDGET = 40
-"""What a method with a budget may spend here unless it is told otherwise: the contract holds for any."""
+"""The budget of a method that has one, unless it is told otherwise: the contract holds for any."""
 
 
 def check_method(
@@ -227,7 +227,7 @@ class Sealed(Gate):
 
     @property
     def capability(self) -> type:
-        """What was asked for, although the network could answer more."""
+        """The capability that was asked for, although the network could answer more."""
         return self.wanted
 
     def metered(self) -> "Sealed":

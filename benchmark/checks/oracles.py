@@ -17,7 +17,7 @@ from ._state import other_luck
 
 TOLERANCE = 1e-6
 SEED = 1
-"""What the global random states start from: a metric of another library may draw from them."""
+"""The seed of the global random states: a metric of another library may draw from them."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Case:
     expected: Mapping[str, Tensor]
     """By the name of the score: (N,); NaN where it is undefined."""
     settings: Mapping[str, object] = field(default_factory=dict)
-    """What the metric is told."""
+    """The metric's settings."""
     method: Callable[..., Tensor] | None = None
-    """What explains again, where the metric asks for it."""
+    """The method that explains again, where the metric asks for it."""
 
 
 @dataclass(frozen=True)

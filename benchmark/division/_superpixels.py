@@ -1,4 +1,4 @@
-"""What dividers of pictures share."""
+"""Shared code of the dividers of pictures."""
 
 from collections.abc import Callable
 from typing import Any

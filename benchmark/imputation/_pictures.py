@@ -1,4 +1,4 @@
-"""What imputers of pictures share."""
+"""Shared code of the imputers of pictures."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""How fast the estimators of Shapley values come near the exact ones, drawn to `docs/shapley_convergence.png`.
+"""Convergence of the estimators of Shapley values to the exact ones, drawn to `docs/shapley_convergence.png`.
 
 Run as `python docs/figures/shapley_convergence.py`. The network and its samples are made from a fixed seed, so that the
 figure is always the same; a test fits the slopes of the same numbers.

@@ -113,7 +113,7 @@ def _rounded(values: Tensor) -> list[float]:
 
 
 def _counted(findings: Findings, tasks: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """What is said of a sample, by its label: the headline score of each task, or else all scores of the first."""
+    """The scores told of a sample, by label: the headline score of each task, or else all scores of the first."""
     headline = findings.results.headline()
     counted = {task: (task, headline[task]) for task in tasks if task in headline}
     return counted or {proxy.score: (tasks[0], proxy.score) for proxy in findings.proxies(tasks[0])}
@@ -190,7 +190,7 @@ class Drawer:
 
 
 def degenerate(values: Tensor) -> str:
-    """What is wrong with a map (E,) that cannot be shown; empty if nothing is."""
+    """The fault of a map (E,) that cannot be shown; empty if there is none."""
     if not bool(values.isfinite().all()):
         return "not finite"
     if bool((values == values[0]).all()):

@@ -1,4 +1,4 @@
-"""What has no score, and why: what went wrong first, what was never to be expected last."""
+"""Outcomes without a score, by reason: what went wrong first, what was never to be expected last."""
 
 from dataclasses import dataclass
 

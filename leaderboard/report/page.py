@@ -88,7 +88,7 @@ def _galleries(findings: Findings, folder: Path) -> tuple[list[Gallery], str]:
 
 
 def _data(charts: list[figures.Figure], shown: list[Gallery]) -> dict[str, object]:
-    """What the page's script reads."""
+    """The data that the page's script reads."""
     return {
         "charts": {chart.name: chart.spec for chart in charts if not chart.note},
         "galleries": {

@@ -1,4 +1,4 @@
-"""What a report tells, as frames that all formats share."""
+"""The contents of a report, as frames that all formats share."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class Findings:
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
-        """What made the run; its command names files only, without the folders that they lie in."""
+        """The provenance of the run; its command names files only, without the folders that they lie in."""
         made = self.results.manifest["provenance"]
         return {**made, "command": file_names(made["command"])}
 
@@ -118,7 +118,7 @@ class Findings:
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
-        """What has no score, by reason: what went wrong first, what was never to be expected last."""
+        """The outcomes without a score, by reason: what went wrong first, what was never to be expected last."""
         return outcomes(self.results)
 
     @property
@@ -129,7 +129,7 @@ class Findings:
 
     @property
     def impossible(self) -> int:
-        """How many cells the plan ruled out."""
+        """The number of cells that the plan ruled out."""
         return sum(outcome.cells for outcome in self.outcomes if outcome.kind == "impossible")
 
     @cached_property
@@ -223,7 +223,7 @@ def _worst(statuses: "pd.Series[str]") -> str:
 
 
 def costs(cells: pd.DataFrame) -> pd.DataFrame:
-    """What one explanation costs a method: forward, backward, seconds; the mean over tasks and seeds."""
+    """The cost of one explanation by each method: forward, backward, seconds; the mean over tasks and seeds."""
     columns = ["forward", "backward", "seconds"]
     done = cells[cells["status"] == "ok"]
     return done.groupby(["method", "task", "seed"])[columns].first().groupby("method").mean()

@@ -1,4 +1,4 @@
-"""How quantus is called: as its documentation shows, with its defaults, about the same model, maps and features."""
+"""Calls of quantus: as its documentation shows, with its defaults, about the same model, maps and features."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -31,9 +31,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 BATCH = 8
 """The samples of a batch, fewer than the checks ask about: what goes wrong across batches must show."""
 REFUSALS = ("inconsistent results since many metrics rely on ordering", "should not all be less than zero")
-"""What it says of a batch of maps that it does not judge, on purpose: constant ones, or negative ones."""
+"""Its words about a batch of maps that it does not judge, on purpose: constant ones, or negative ones."""
 SOFTMAX = {"probability": True, "logit": False}
-"""What quantus calls the two readouts that it knows."""
+"""Its setting `softmax` for the two readouts that it knows."""
 
 
 def quantus_peer(
