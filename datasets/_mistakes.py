@@ -1,4 +1,4 @@
-"""What tasks about mistakes have in common: noise that makes them, and the search for samples of a kind."""
+"""Shared code of the tasks about mistakes: noise that makes them, and the search for samples of a kind."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,11 +10,11 @@ from torch import Tensor
 from ..benchmark import streams
 
 Look: TypeAlias = Callable[[tuple[str, ...], Tensor], Tensor]
-"""What happens to the pictures of samples, of these ids, after they are made."""
+"""A change to the pictures of samples, of these ids, after they are made."""
 
 PORTION = 256
 FARTHEST = 2**14
-"""How many samples are looked at, in portions, before there are not enough."""
+"""The most samples that are looked at, in portions, before there are not enough."""
 
 
 def first_where(accepted: Callable[[range], Tensor], size: int, kind: str) -> Tensor:

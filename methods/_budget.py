@@ -1,4 +1,4 @@
-"""What a budget must buy at the least."""
+"""The least that a budget must buy."""
 
 from ..benchmark import Refused
 

@@ -1,4 +1,4 @@
-"""What only pictures have."""
+"""A check of methods that explain only pictures."""
 
 from torch import Tensor
 

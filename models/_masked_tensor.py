@@ -159,7 +159,7 @@ def _channels_last(func: Operation, x: Tensor, *args: object, **kwargs: object) 
 def _pad(
     func: Operation, x: Tensor, sizes: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
-    """What stands outside the picture is shown or hidden as the place beside it is: that it is empty, is no news."""
+    """Show or hide what stands outside the picture as the place beside it is: that it is empty, is no news."""
     shown = _shown(x).all(1, keepdim=True).to(x.dtype)
     beside = pad(shown, sizes[:4], mode="replicate" if mode == "constant" else mode)
     return _settle(func(x, sizes, mode, value), beside > 0, finite=False)
@@ -208,7 +208,7 @@ KINDS: Final[dict[Callable[..., object], str]] = {
 }
 
 RULES: Final = {name: rule for rule, names in KINDS.items() for name in names.split()}
-"""What to do at an operation, by its name without underscores."""
+"""The rule of each operation, by its name without underscores."""
 
 POLES: Final = {"div", "idiv", "rdiv", "truediv", "true_divide", "pow", "rpow", "rsqrt", "reciprocal", "log"}
-"""What may be infinite at a hidden zero."""
+"""Operations whose result may be infinite at a hidden zero."""

@@ -22,7 +22,7 @@ RECIPE: Final = {"steps": 300, "lr": 3e-3, "weight_decay": 1.0, "label_smoothing
 """Full batches of AdamW; chosen by cross-validation on the training split, as are the settings of the trees."""
 HEAD: Final = HeadRecipe(steps=300, inputs=498)
 MEANS: Final = 100
-"""How often, beside the 398 training rows, the evidential head is shown their mean, which holds no evidence."""
+"""Copies of the 398 training rows' mean, which holds no evidence, that the evidential head is shown beside them."""
 
 
 def split() -> tuple[Tensor, Tensor, Tensor, Tensor]:

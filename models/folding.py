@@ -14,11 +14,11 @@ from ..benchmark import read_logits
 NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 CONVOLUTIONS: Final = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 SAME: Final = 1e-4
-"""How far the logits of a trial may be from the module's own, relative to the largest: rounding, and no more."""
+"""The most that logits of a trial may be off the module's own, relative to the largest: rounding, and no more."""
 
 
 class Folded:
-    """What computes as a module in evaluation mode does, faster, where no gradient is asked for.
+    """A faster equivalent of a module in evaluation mode, where no gradient is asked for.
 
     It is made at the first need, and made anew when a parameter, a statistic or a hook of the module has changed. Which
     batch norm follows which convolution is seen in a trial pass; where the folded copy does not give the module's
@@ -74,7 +74,7 @@ def _pairs(module: nn.Module, x: Tensor) -> Iterator[tuple[str, str]]:
     made: dict[int, list[str]] = {}
     given: dict[str, list[int]] = {}
     kept: list[object] = []
-    """What has been seen, so that no two things have one identity."""
+    """Everything that was seen, so that no two things have one identity."""
 
     def watch(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], object], None]:
         def seen(part: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:

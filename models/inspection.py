@@ -16,7 +16,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How an activation (N, C, h, w), (N, h, w, C) or (N, prefix + h·w, C) becomes (N, C, h, w)."""
+    """The layout of an activation: (N, C, h, w), (N, h, w, C) or (N, prefix + h·w, C)."""
 
     size: Size
     channels_first: bool = False
@@ -31,7 +31,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What reading a shape rests on: the image's size and, where the network tells them, the shape of its tokens."""
+    """A reader of shapes, by the image's size and, where the network tells them, the shape of its tokens."""
 
     image: Size
     patches: Size | None = None
@@ -86,7 +86,7 @@ def told(module: nn.Module, name: str) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a layer gave in a trial pass."""
+    """A layer's output in a trial pass."""
 
     shape: torch.Size
     layout: Layout

@@ -22,10 +22,10 @@ ROUNDING: Final = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Transformer:
-    """What token dropping asks of a vision transformer."""
+    """The parts of a vision transformer that token dropping needs."""
 
     before: nn.Module
-    """What all tokens pass after the position embedding and before the blocks."""
+    """The module that all tokens pass after the position embedding and before the blocks."""
     grid: Size
     prefix: int
     pools: bool

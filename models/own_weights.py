@@ -34,7 +34,7 @@ HALF: Final[tuple[Colour, Colour]] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """How pictures come to a network: the middle of them, `crop` of their shorter side, in `size` x `size` pixels.
+    """The preparation of pictures: the middle of them, `crop` of their shorter side, in `size` x `size` pixels.
 
     `colours` are the mean and standard deviation that are taken out inside the network's gate.
     """

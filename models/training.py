@@ -39,7 +39,7 @@ class Recipe:
 
 
 class Pooling(Protocol):
-    """What the recipe needs of a network, as every timm model has it."""
+    """A network as the recipe needs it, and as every timm model is."""
 
     num_features: int
 

@@ -1,4 +1,4 @@
-"""What the tables share: how columns are drawn, how layers are set by hand, how a formula becomes a truth."""
+"""Shared code of the tables: drawing columns, setting layers by hand, turning a formula into a truth."""
 
 from collections.abc import Callable
 from functools import partial

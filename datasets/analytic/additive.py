@@ -97,7 +97,7 @@ def suppressor_rows(gate: Gate, split: str, size: int) -> Batch:
 
 @analytic(samples=suppressor_rows, on=suppressor_network)
 def suppressor(gate: Gate, batch: Batch) -> Truth:
-    """What does a column do that says nothing about the answer, but is subtracted to clean one that does?"""
+    """Does a column count that says nothing about the answer, but is subtracted to clean one that does?"""
     return weighted(batch, SUPPRESSED)
 
 

@@ -39,7 +39,7 @@ def saturation_rows(gate: Gate, split: str, size: int) -> Batch:
 
 @analytic(samples=saturation_rows, on=saturation_network)
 def saturation(gate: Gate, batch: Batch) -> Truth:
-    """What did columns do that have done so much that the gradient is zero?"""
+    """Do columns count that have done so much that the gradient is zero?"""
     a, b = batch.x[:, ::2], batch.x[:, 1::2]
     both = (a + b).clamp(max=1)
     lead = a.clamp(max=1) - b.clamp(max=1)
@@ -74,7 +74,7 @@ def cancellation_rows(gate: Gate, split: str, size: int) -> Batch:
 
 @analytic(samples=cancellation_rows, on=cancellation_network)
 def cancellation(gate: Gate, batch: Batch) -> Truth:
-    """What do a column and the bit that vetoes it do, when together they leave nothing on any straight path?"""
+    """Do a column and the bit that vetoes it count, when together they leave nothing on any straight path?"""
     a, z = batch.x[:, ::2], batch.x[:, 1::2]
     free = 1 - z
     return exact(
@@ -134,7 +134,7 @@ def softmax_gate_rows(gate: Gate, split: str, size: int) -> Batch:
 
 @analytic(samples=softmax_gate_rows, on=softmax_gate_network)
 def softmax_gate(gate: Gate, batch: Batch) -> Truth:
-    """What does a gate do, whose gradient is zero, and what the columns that it has shut out?"""
+    """Does a gate count, whose gradient is zero, and do the columns that it has shut out?"""
     side, columns = blocks(batch.x)
     terms, open_ = columns * ROUTES, (side > 0).double()[..., None]
     turn = open_ * (terms[:, :, 0] - terms[:, :, 1]).sum(2, keepdim=True) / 2

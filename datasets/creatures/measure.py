@@ -1,4 +1,4 @@
-"""What a network makes of the creatures: the model gate's accuracies and the effects of single removals."""
+"""Measures of a network on the creatures: the model gate's accuracies and the effects of single removals."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -53,5 +53,5 @@ def removal_effects(predict: Predict, scenes: Scenes) -> Tensor:
 
 @training_data
 def creature_accuracies(network: Predict) -> dict[str, float]:
-    """What the model gate asks of a network, on 2000 whole scenes that it was not trained on."""
+    """The accuracies that the model gate asks of a network, on 2000 whole scenes that it was not trained on."""
     return {**gate_accuracies(network, sample_scenes(2000, EXAM_SEED)), "chance": 1 / CLASSES}

@@ -17,7 +17,7 @@ SEEDS = {"tune": 101, "test": 102}
 GREY = 0.5
 PATCH = 8
 POOL, POOL_START = 32, 2**20
-"""How many other scenes there are to draw from: scenes of `tune` far behind those that are asked about."""
+"""The number of other scenes to draw from, and the place of the first in `tune`, far behind those asked about."""
 NEGLIGIBLE = 0.02
 """The effect below which a unit counts as without influence."""
 NETWORKS = ("creatures_resnet", "creatures_vit")
@@ -144,7 +144,7 @@ def part_shapley(gate: Gate, batch: Batch) -> Truth:
 
 @question(headline="effect_cosine", knows={"effect"})
 def single_deletion(gate: Gate, batch: Batch) -> Truth:
-    """What is lost without one part, distractor or the background? The scene is drawn again without it."""
+    """How much is lost without one part, distractor or the background? The scene is drawn again without it."""
     return Truth(parts=owners_of(batch, only(*UNITS)), effect=_removals(gate, batch, batch.target))
 
 

@@ -12,7 +12,7 @@ from .mosaics import CELLS, SIDE, SPARE, Mosaics, compose, pictures, places_of_c
 SEEDS = {"tune": 101, "test": 102}
 PATCH = 5
 POOL, POOL_START = 32, 2**20
-"""How many other mosaics there are to draw from: those of `tune` far behind those that are asked about."""
+"""The number of other mosaics to draw from, and the place of the first in `tune`, far behind those asked about."""
 NEGLIGIBLE = 0.02
 """The effect below which a cell counts as without influence."""
 SIGMA = 0.15

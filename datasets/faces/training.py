@@ -78,5 +78,5 @@ def accuracies(predict: Callable[[Tensor], Tensor], mosaics: Mosaics) -> dict[st
 
 @training_data
 def face_accuracies(network: Callable[[Tensor], Tensor]) -> dict[str, float]:
-    """What the model gate asks of a network, on 2000 mosaics of pictures of the split `test`."""
+    """The accuracies that the model gate asks of a network, on 2000 mosaics of pictures of the split `test`."""
     return {**accuracies(network, sample_mosaics(EXAM, "test", EXAM_SEED)), "chance": 1 / COUNTS}

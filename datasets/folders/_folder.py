@@ -17,7 +17,7 @@ from ...benchmark.identity import digest
 VARIABLE: Final = "HEATPROOF_DATA"
 PICTURES: Final = frozenset({".jpeg", ".jpg", ".png"})
 TUNE_SHARE: Final = 0.2
-"""How much of a folder without official splits is kept for `tune`."""
+"""The share of a folder without official splits that is kept for `tune`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,14 +20,14 @@ from ._folder import Folder, Listing, Picture
 
 PATCH: Final = 16
 POOL: Final = 8
-"""How many pictures of `tune` there are to draw from; nothing is asked about them."""
+"""The number of pictures of `tune` to draw from; nothing is asked about them."""
 PORTION: Final = 64
 """The most pictures that are decoded and predicted at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What of a picture a network sees: its middle, in `size` x `size` pixels, `crop` of the shorter side."""
+    """A network's view of a picture: its middle, in `size` x `size` pixels, `crop` of the shorter side."""
 
     size: int
     crop: float
@@ -43,7 +43,7 @@ class View:
 
 @dataclass(eq=False)
 class Search:
-    """How far the pictures of a split have been predicted, and which were right and which wrong."""
+    """The predictions of a split's pictures so far: which were right and which wrong."""
 
     listing: Listing
     split: str

@@ -1,1 +1,1 @@
-"""What the tokens of a transformer attend to, and what that does to the score."""
+"""Attention among the tokens of a transformer, and its effect on the score."""

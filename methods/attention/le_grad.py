@@ -12,12 +12,12 @@ from ...benchmark import GlassBox, Network, Refused, method, read_logits
 from ._tokens import on_picture
 
 PARTS = ("blocks", "norm", "forward_head")
-"""What it reads of a timm VisionTransformer."""
+"""Attributes of a timm VisionTransformer that it reads."""
 
 
 @method(paper="arXiv:2404.03214", signed=False, passes=lambda: (1, 1))
 def le_grad(model: GlassBox, x: Tensor, target: Tensor) -> Tensor:
-    """How much attention to a patch would raise the logit that is read of the mean token right behind each block.
+    """The gradient, with respect to attention to a patch, of the logit read of the mean token right behind each block.
 
     The mean is over all tokens, class token included, as in the authors' code for CLIP, whatever the network itself
     reads. Gradients are rectified and averaged over heads, over the tokens that attend, and over blocks. All logits

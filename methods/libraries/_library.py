@@ -1,4 +1,4 @@
-"""How another library is asked: its errors are refusals, its draws are each sample's own."""
+"""Calls of another library: its errors are refusals, its draws are each sample's own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -20,7 +20,7 @@ COMPOSITES: Final[Mapping[str, str]] = {
     "epsilon_gamma_box": "EpsilonGammaBox",
 }
 MERGED: Final = 1e-4
-"""How far scores may move, relative to the largest, when batch norms are merged."""
+"""The most that scores may move, relative to the largest, when batch norms are merged."""
 Library = Callable[[str], Any]
 Make = Callable[..., Any]
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from ...benchmark import Rng
 
 SHARE = 4 / 224
-"""How far, of the shorter side: Fong and Vedaldi (2017) move 224 pixels by up to 4."""
+"""The farthest move, as a share of the shorter side: Fong and Vedaldi (2017) move 224 pixels by up to 4."""
 
 
 def moves(rng: Rng, sides: tuple[int, ...], count: int) -> Tensor:

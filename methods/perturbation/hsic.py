@@ -12,7 +12,7 @@ ROWS = 1024
 
 @method(paper="arXiv:2206.06219", signed=False, passes=lambda budget: (budget, 0))
 def hsic(game: Game, rng: Rng, *, budget: int = 1500) -> Tensor:
-    """How much the target score depends on whether a unit is hidden: the Hilbert-Schmidt independence criterion.
+    """The Hilbert-Schmidt independence criterion between the hiding of a unit and the target score.
 
     Every unit is hidden in half of the random coalitions. Kernels are the paper's: equality for the unit, and for the
     score a Gaussian, as wide as the median score (as the largest magnitude, where that is 0). The default budget is

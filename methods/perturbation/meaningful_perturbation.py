@@ -24,7 +24,7 @@ def meaningful_perturbation(
     cell: int = 4,
     deletion: str = "baseline",
 ) -> Tensor:
-    """What a learned mask deletes: as little as lowers the target score most, in smooth pieces (Adam).
+    """A learned deletion mask: as little as lowers the target score most, in smooth pieces (Adam).
 
     The default budget are the paper's 300 steps, and the two ends, whose difference is the unit of the score. A cell of
     a picture's mask has `cell` pixels (the paper's 8, at 224), and the picture moves by up to 4 in 224 under it; a

@@ -25,16 +25,16 @@ MOVES: Final = (
     "upsample_nearest2d upsample_nearest3d upsample_nearest_exact1d upsample_nearest_exact2d upsample_linear1d "
     "upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d upsample_bilinear2d_aa upsample_bicubic2d_aa"
 )
-"""What only moves or mixes the values of neighbours."""
+"""Operations that only move or mix the values of neighbours."""
 
 SCALES: Final = "add sub rsub neg"
-"""What shifts or turns a value where the other operand is a constant; a sum where it is not."""
+"""Operations that shift or turn a value where the other operand is a constant; a sum where it is not."""
 
 SUMS: Final = (
     "sum mean nansum cumsum col2im avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
     "adaptive_avg_pool3d diff index_add scatter_add"
 )
-"""What adds up."""
+"""Operations that add up."""
 
 MAXIMA: Final = (
     "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices adaptive_max_pool1d adaptive_max_pool2d "
@@ -129,4 +129,4 @@ COMPOSITES: Final[Table] = {
 }
 
 STRUCTURE: Final[Table] = {**table(f"{MOVES} {SCALES} {SUMS}", plain), **COMPOSITES}
-"""What every method does alike."""
+"""The operations that every method treats alike."""

@@ -1,4 +1,4 @@
-"""What relevance does at a linear layer. Every rule tells autograd another way to the layer's own output.
+"""Relevance at a linear layer. Every rule tells autograd another way to the layer's own output.
 
 Relevance is always value times gradient, so that sums, residuals and reshaping need no rule: at an output z with the
 gradient g it is z·g, and a layer whose share of input i in output j is s_ij has to hand x_i·g_i = Σ_j s_ij z_j g_j on.
@@ -26,7 +26,7 @@ class Doorstep:
     x: Tensor
     """The input of the gate."""
     read: Tensor
-    """What preprocessing, and what the network does likewise, makes of it."""
+    """The input after preprocessing, and after what the network does likewise."""
 
     def along(self, way: Tensor) -> Tensor:
         """Return how much what is read changes when the input goes a way."""
@@ -63,7 +63,7 @@ class Layer:
 
     @cached_property
     def output(self) -> Tensor:
-        """What it gives."""
+        """Its output."""
         return self.call(self.x.detach(), self.weight, self.bias)
 
     @property

@@ -10,7 +10,7 @@ from ._search import best_first
 
 
 class Effects:
-    """What each unit adds to the log odds of a set, and takes from those of the rest, as far as sets have told."""
+    """Effects of units as far as sets have told: what each adds to a set's log odds, and takes from the rest's."""
 
     def __init__(self, judge: Judge) -> None:
         self.judge, nobody = judge, torch.zeros(len(judge.game.batch), 1, judge.game.players, dtype=torch.bool)
@@ -53,7 +53,7 @@ class Growing:
         self._effects, self._kept, self._left = effects, effects.nobody, effects.judge.ties
         self._odds, self._rest, self._order = effects.empty, effects.full, list[Tensor]()
         self.worth = torch.zeros(len(self._kept), dtype=torch.float64)
-        """What was measured on the way: the sum over the steps."""
+        """The sum over the steps of what was measured on the way."""
 
     def order(self) -> Tensor:
         """Return the units (N, U) in the order in which they came; those that did not come by their effects."""

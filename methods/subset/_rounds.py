@@ -1,4 +1,4 @@
-"""What the rounds of the lazy search try, step by step, and what they cost."""
+"""The rounds of the lazy search: the sets that they try, step by step, and their cost."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a set of units is worth: four scores, weighed."""
+"""The worth of a set of units: four scores, weighed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -31,7 +31,7 @@ EVIDENCE: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each score counts, and what confidence is read of."""
+    """The weight of each score, and what confidence is read of."""
 
     consistency: float
     collaboration: float
@@ -55,7 +55,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What a model says of sets of units and of the inputs without them, each (N, M)."""
+    """A model's judgement of sets of units and of the inputs without them, each (N, M)."""
 
     consistency: Tensor
     """The target's readout of the set alone."""

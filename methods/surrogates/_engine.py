@@ -19,7 +19,7 @@ Points = tuple[Tensor, Tensor]
 
 
 class Around(Protocol):
-    """What a surrogate is fitted to: a model, as a function of the surrogate's inputs."""
+    """The function that a surrogate is fitted to: a model, in terms of the surrogate's inputs."""
 
     @property
     def size(self) -> int:
@@ -28,7 +28,7 @@ class Around(Protocol):
 
     @property
     def here(self) -> float:
-        """What all inputs are at the sample itself."""
+        """The value of all inputs at the sample itself."""
         ...
 
     def scores(self, xi: Tensor) -> Tensor:

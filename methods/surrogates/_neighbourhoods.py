@@ -32,7 +32,7 @@ NUMBERS = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a neighbourhood is asked for: points around each sample, each with `size` numbers."""
+    """The request to a neighbourhood: points around each sample, each with `size` numbers."""
 
     rng: Rng
     draws: int
@@ -63,7 +63,7 @@ Draw = Callable[[Asked], Iterator[Points]]
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """How points around a sample are drawn, and where the surrogate must meet the model exactly."""
+    """A way of drawing points around a sample, and where the surrogate must meet the model exactly."""
 
     draw: Draw
     kind: Kind

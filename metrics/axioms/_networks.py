@@ -11,7 +11,7 @@ from ...benchmark import Network, Refused, WhiteBox
 
 Change = Callable[[Network], Network]
 ROUNDING = 1e-3
-"""How far two ways to compute the same logits may be apart."""
+"""The most that two ways to compute the same logits may be apart."""
 RESOLUTION = 1e-6
 """Most networks compute in single precision: what is closer is the same."""
 

@@ -7,7 +7,7 @@ from ...benchmark import BlackBox, metric
 
 @metric(better="lower", scale_free=False, paper="arXiv:1703.01365", passes=lambda: (2, 0))
 def completeness(model: BlackBox, x: Tensor, target: Tensor, baseline: Tensor, attribution: Tensor) -> Tensor:
-    """How far the relevance's sum is from the score's change between baseline and input, relative to that change.
+    """The distance of the relevance's sum from the score's change between baseline and input, relative to that change.
 
     0 is complete (Sundararajan et al. 2017, proposition 1); NaN where the score does not change.
     """

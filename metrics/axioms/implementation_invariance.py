@@ -14,7 +14,7 @@ from ._networks import demand_equal, distance, rebuilt
 def implementation_invariance(
     model: WhiteBox, x: Tensor, attribution: Tensor, explain: Callable[..., Tensor]
 ) -> Tensor:
-    """How far the explanations of two networks are apart that compute the same function in different ways.
+    """The distance between the explanations of two networks that compute the same function in different ways.
 
     In a copy of the network each ReLU becomes (z + |z|) / 2, and each linear layer and each convolution the sum of two
     layers with half of its weights; refused where there are none, or where the logits differ by more than rounding.

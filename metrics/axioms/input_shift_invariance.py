@@ -12,7 +12,7 @@ from ._networks import demand_equal, distance, seeing
 def input_shift_invariance(
     model: WhiteBox, x: Tensor, attribution: Tensor, explain: Callable[..., Tensor], *, shift: float = -1.0
 ) -> Tensor:
-    """How far the explanation moves when a constant is added to the input that the network takes away again.
+    """The change of the explanation when a constant is added to the input that the network takes away again.
 
     The baseline stays: a method that reads the values of the input beside the network does not notice that nothing has
     changed (Kindermans et al. 2017). `shift` is in the input's own numbers; -1 turns pixels in [0, 1] to [-1, 0]. The

@@ -10,7 +10,7 @@ from ._networks import distance, rebuilt
 
 @metric(better="lower", paper="arXiv:1703.01365", passes=lambda: (1, 0))
 def linearity(model: WhiteBox, x: Tensor, target: Tensor, explain: Callable[..., Tensor]) -> Tensor:
-    """How far the explanation of a mean of two outputs is from the mean of their explanations.
+    """The distance of the explanation of a mean of two outputs from the mean of their explanations.
 
     A copy of the network answers with the mean of each logit and the next one; behind the last comes the first. All
     three explanations are of logits, whatever the task reads, with the same random draws. The distance is relative to

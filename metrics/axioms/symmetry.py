@@ -11,7 +11,7 @@ from ._networks import distance, seeing
 
 @metric(better="lower", paper="arXiv:1703.01365", passes=lambda: (0, 0))
 def symmetry(model: WhiteBox, x: Tensor, units: Tensor, baseline: Tensor, explain: Callable[..., Tensor]) -> Tensor:
-    """How far the relevance of elements with the same part in the network and the same value differs.
+    """The difference in relevance between elements with the same part in the network and the same value.
 
     The network is made to see each input's mean with its mirror image (a table's columns in reverse order); input and
     baseline are such means, too. Then elements that mirror each other are exchangeable, and the map has to be its own

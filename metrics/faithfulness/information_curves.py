@@ -11,7 +11,7 @@ from ...benchmark import BlackBox, Refused, Rng, area, descending, impute, imput
 PERCENT = (1, 2, 3, 5, 7, 10, 13, 21, 34, 50, 75)
 """The shares of pixels that are revealed, between none and all."""
 CODEC = "webp" if features.check("webp") else "png"
-"""What measures information, without loss."""
+"""The lossless codec that measures information."""
 
 
 @metric(

@@ -33,7 +33,7 @@ BETTER: dict[str, Better] = {
     "tied_units": "lower",
 }
 ROUNDING = 1e-9
-"""How far a score may fall, relative to the curve's height, without counting as a fall."""
+"""The most that a score may fall, relative to the curve's height, without counting as a fall."""
 
 
 def cut_count(units: int, steps: int) -> int:

@@ -22,7 +22,7 @@ def _passes(subsets: int, sizes: int, units: int) -> tuple[int, int]:
 def sensitivity_n(
     game: Game, units: Tensor, attribution: Tensor, rng: Rng, *, subsets: int = 32, sizes: int = 6
 ) -> dict[str, Tensor]:
-    """How well the relevance in n units correlates with what hiding the n does, on average over several n.
+    """The correlation between the relevance in n units and the effect of hiding the n, on average over several n.
 
     Pearson's correlation over random subsets of each size, within one sample (Ancona et al. 2018): 1 for all
     n is what additivity would be. A size at which the sums of relevance, or the falls of the score, are all the same

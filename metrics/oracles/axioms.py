@@ -140,7 +140,7 @@ def only_difference_is_to_the_baseline() -> Case:
 
 @oracle("only_difference")
 def only_difference_is_a_unit_even_where_some_columns_are_in_none() -> Case:
-    """What is in no unit becomes the baseline, too: a 2 beside seven baselines of 1."""
+    """Columns in no unit become the baseline, too: a 2 beside seven baselines of 1."""
     question = ask(
         lambda x: x.sum(1), TWOS, baseline=torch.ones(1, 8), units=torch.tensor([[0, -1, 1, -1, 2, 3, -1, -1]])
     )

@@ -10,7 +10,7 @@ from ...benchmark.checks import Case, ask, oracle
 Rows = Sequence[Sequence[float]]
 SIZES = (1e-12, 1.0, -3.0, 1e12)
 NINE = (1, 2, 3, 4, 6, 9)
-"""How many of nine elements share all relevance alike."""
+"""The numbers of elements, of nine, that share all relevance alike."""
 
 
 def _case(maps: Rows, settings: dict[str, object] | None = None, /, **expected: Sequence[float]) -> Case:

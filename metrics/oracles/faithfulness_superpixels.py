@@ -12,7 +12,7 @@ from ._maps import judged
 
 COLOURS = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0]]
 WORTH = [4.0, 3.0, 2.0, 1.0]
-"""What the four quarters of a picture are worth."""
+"""The worth of the four quarters of a picture."""
 FOUR = {"segments": 4}
 
 

@@ -14,9 +14,9 @@ FIRST = [3.0, 2.0, 1.0, -1.0, -2.0, -3.0]
 """A map that has the first three of six columns first."""
 
 TEN = [0.5, 5.0, -1.0, 4.0, 0.25, 1.0, -2.0, 3.0, 2.0, 0.0]
-"""What ten units are worth; no order that undoes itself puts them in order."""
+"""The worth of ten units; no order that undoes itself puts them in order."""
 BINS = (1, 1, 1, 2, 5)
-"""How many of ten units are 1, 5, 10, 20 and 50 % of them, rounded up."""
+"""The numbers of units, of ten, that are 1, 5, 10, 20 and 50 % of them, rounded up."""
 
 
 def _grown(worth: Row) -> list[float]:
@@ -104,7 +104,7 @@ def log_odds_are_against_all_other_classes() -> Case:
 
 
 ROAD = {"imputer": "baseline"}
-"""What stands in for hidden columns, which have no neighbours to take it from."""
+"""The imputer for hidden columns, which have no neighbours to take a value from."""
 
 
 def _shares(counts: Row, curve: Row) -> float:

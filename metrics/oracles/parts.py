@@ -82,7 +82,7 @@ def part_checks_of_what_is_enough() -> Case:
 
 @oracle("part_checks")
 def part_checks_leave_the_rest_of_the_scene() -> Case:
-    """What is not a true part stays, however relevant: it alone carries the prediction, and the parts add nothing."""
+    """The rest of the scene stays, however relevant: it alone carries the prediction, and the parts add nothing."""
     question = _scenes(lambda x: x[:, 2] - 0.5, THREE, [[1, 1, 0]] * 2)
     return _checks(question, [FIRST, LAST], [nan, nan], [1, 1], [0, 0])
 

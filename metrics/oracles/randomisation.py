@@ -29,20 +29,20 @@ SMOOTH = ("smooth_mprt", "smooth_mprt_full")
 
 @oracle("mprt")
 def map_that_ignores_the_model_is_always_alike() -> Case:
-    """What no model is asked for cannot be forgotten: exactly 1, at every step."""
+    """A map that asks no model forgets nothing: exactly 1, at every step."""
     return Case(asked(5), maps(), all_of(1.0, *MPRT), method=blind)
 
 
 @oracle("mprt")
 def layers_are_forgotten_from_the_output_on() -> Case:
-    """What rests on the last layer turns round at once in the cascade; alone it is one of two steps, 1 and -1."""
+    """A map that rests on the last layer turns round at once in the cascade; alone it is one of two steps, 1 and -1."""
     expected = {**all_of(-1.0, "mprt_cascading", "mprt_full"), **all_of(0.0, "mprt_independent")}
     return Case(asked(), maps(), expected, method=watching(1, RISING, FALLING))
 
 
 @oracle("mprt")
 def first_layer_is_forgotten_last() -> Case:
-    """What rests on the first of four layers survives three steps of four: (3 - 1) / 4, in either way."""
+    """A map that rests on the first of four layers survives three steps of four: (3 - 1) / 4, in either way."""
     expected = {**all_of(0.5, "mprt_cascading", "mprt_independent"), **all_of(-1.0, "mprt_full")}
     return Case(asked(4), maps(), expected, method=watching(0, RISING, FALLING))
 
@@ -78,7 +78,7 @@ def similarity_is_that_of_signed_maps() -> Case:
 
 @oracle("mprt")
 def bare_parameters_are_forgotten_too() -> Case:
-    """What rests on a parameter that no layer owns turns round when that alone is forgotten, and in the end."""
+    """A map that rests on a parameter that no layer owns turns round when that alone is forgotten, and in the end."""
     expected = {**all_of(0.0, "mprt_cascading", "mprt_independent"), **all_of(-1.0, "mprt_full")}
     question = ask(Bare(), torch.ones(N, 4))
     return Case(question, maps(), expected, method=watching(0, RISING, FALLING))
@@ -105,7 +105,7 @@ def smoothed_map_that_ignores_the_model() -> Case:
 
 @oracle("smooth_mprt")
 def smoothed_map_that_turns_round() -> Case:
-    """What rests on the last layer turns round at once: -1."""
+    """A map that rests on the last layer turns round at once: -1."""
     return Case(asked(), maps(), all_of(-1.0, *SMOOTH), method=watching(1, RISING, FALLING))
 
 

@@ -111,7 +111,7 @@ def two_classes_have_one_other() -> Case:
 
 @oracle("random_logit")
 def sign_of_the_evidence_counts() -> Case:
-    """What speaks for one class speaks against the other: -1, although the magnitudes are the same."""
+    """Evidence for one class is evidence against the other: -1, although the magnitudes are the same."""
     values = torch.tensor([3.0, -1.0, 2.0, -4.0])
     return Case(classes(), maps(values), all_of(-1.0, "random_logit"), method=answering(values, -values))
 

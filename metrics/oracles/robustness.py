@@ -54,7 +54,7 @@ def columns_of_any_unit_count_alike() -> Case:
     expected = {**all_of(1.0, "relative_input_stability"), **all_of(0.5, "local_lipschitz")}
 
     def share(x: Tensor, baseline: Tensor) -> Tensor:
-        """How far a row is from its baseline, in units of each column."""
+        """The distance of a row from its baseline, in units of each column."""
         return (x.double() - baseline.double()) / unit.double()
 
     x = (baseline + unit).double().expand(N, -1)
@@ -114,7 +114,7 @@ def noise_of_a_column_is_a_share_of_its_distance() -> Case:
     unit = torch.logspace(-3, 3, 20000).double()
 
     def share(x: Tensor) -> Tensor:
-        """How far a row is from its baseline, in units of each column."""
+        """The distance of a row from its baseline, in units of each column."""
         return (x - 7) / unit
 
     x = (7 + unit).expand(N, -1)

@@ -1,4 +1,4 @@
-"""What the protocols for parts share."""
+"""Shared code of the protocols for parts."""
 
 from torch import Tensor
 

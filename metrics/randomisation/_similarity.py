@@ -1,4 +1,4 @@
-"""How alike two maps are."""
+"""The similarity of two maps."""
 
 import torch
 from torch import Tensor

@@ -9,14 +9,14 @@ from ...benchmark import WhiteBox, metric, per_unit, snapped
 from ._layers import cascade
 
 INSIDE = 1e-4
-"""How far into a bin, in bins, its lower edge is taken to lie, so that rounding does not move what lies on the edge."""
+"""The share of a bin that values are raised by, so that rounding does not move those that lie on its edge."""
 
 
 @metric(better="higher", paper="arXiv:2401.06465", passes=lambda: (0, 0))
 def efficient_mprt(
     explain: Callable[..., Tensor], model: WhiteBox, attribution: Tensor, *, bins: int = 100, seed: int = 0
 ) -> Tensor:
-    """How much the entropy of an explanation's histogram rises, relative to it, when the model forgets everything.
+    """The relative rise of the entropy of an explanation's histogram when the model forgets everything.
 
     Entropies of the elements' values in `bins` equal bins from a map's least value to its greatest (Hedström et al.
     2023). NaN for a constant map, whose entropy is zero; -1 where only the forgetful copy's is constant. Of a table's

@@ -16,7 +16,7 @@ BETTER: dict[str, Better] = {"mprt_cascading": "lower", "mprt_independent": "low
 def mprt(
     explain: Callable[..., Tensor], model: WhiteBox, attribution: Tensor, *, steps: int = 8, seed: int = 0
 ) -> dict[str, Tensor]:
-    """How alike explanations of a model and of a copy that has forgotten some of its layers are.
+    """The similarity of explanations of a model and of a copy that has forgotten some of its layers.
 
     Spearman's correlation of the signed maps over their elements (Adebayo et al. 2018, who also take magnitudes and
     SSIM). A layer is what one module owns, bare parameters included; its weights are drawn anew as before training.

@@ -12,7 +12,7 @@ from ._similarity import spearman
 def random_logit(
     explain: Callable[..., Tensor], model: BlackBox, x: Tensor, target: Tensor, attribution: Tensor, rng: Rng
 ) -> Tensor:
-    """How alike the explanations of the target and of another class, drawn by chance, are.
+    """The similarity of the explanations of the target and of another class, drawn at random.
 
     Spearman's correlation of the signed maps over their elements, not SSIM as in Sixt et al. 2020: rows have none. NaN
     for a constant map. Where two classes rest on the same evidence, alike is right.

@@ -26,7 +26,7 @@ def smooth_mprt(
     noise: float = 0.1,
     seed: int = 0,
 ) -> dict[str, Tensor]:
-    """How alike explanations of a model and of a forgetful copy are, each averaged over the same noisy inputs.
+    """The similarity of explanations of a model and of a forgetful copy, each averaged over the same noisy inputs.
 
     The cascade of `mprt`, its mean and its last step, with the noise averaged out of both maps before they are compared
     (Hedström et al. 2023). The noise is normal; its size is `noise` for pixels, `noise` times its distance from the

@@ -1,4 +1,4 @@
-"""How many elements are less relevant."""
+"""Counts of less relevant elements."""
 
 import torch
 from torch import Tensor

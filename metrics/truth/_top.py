@@ -1,4 +1,4 @@
-"""How much of the truth is among what is most relevant."""
+"""The share of the most relevant elements that is true."""
 
 from torch import Tensor
 

@@ -17,7 +17,7 @@ def effect_contrast(
     parts: Tensor,
     explain: Callable[..., Tensor],
 ) -> Tensor:
-    """How far the explanations of two targets differ in the way that the true effects on them do.
+    """The difference between the explanations of two targets, along that between the true effects on them.
 
     The difference of the two unit-length attributions, projected on the difference of the two unit-length effects:
     1 for the truth, exactly 0 for a map that ignores the question. NaN where a map, an effect or the true difference
