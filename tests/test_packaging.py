@@ -37,7 +37,7 @@ def test_every_folder_of_the_package_says_what_it_is() -> None:
 
 
 def test_files_that_are_no_code_are_listed_too() -> None:
-    """What the code reads at run time must be in a wheel: weights, suites, templates."""
+    """Files that the code reads at run time must be in a wheel: weights, suites, templates."""
     data = PROJECT["tool"]["setuptools"].get("package-data", {})
     listed = {
         file for package, patterns in data.items() for pattern in patterns for file in _matching(package, pattern)

@@ -1,4 +1,4 @@
-"""What the documentation prints works as printed."""
+"""The documentation's examples work as printed."""
 
 import re
 import sys

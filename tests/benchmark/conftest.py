@@ -1,4 +1,4 @@
-"""What the tests of running share."""
+"""Fixtures that the tests of running share."""
 
 from collections.abc import Callable
 from pathlib import Path

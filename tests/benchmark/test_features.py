@@ -1,4 +1,4 @@
-"""What the last linear layer is given, through a game."""
+"""Features of the last linear layer, through a game."""
 
 from dataclasses import replace
 

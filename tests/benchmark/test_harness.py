@@ -227,7 +227,7 @@ def test_a_metric_that_returns_no_value_per_sample_is_refused(answer: object) ->
 
 def test_explaining_again_asks_the_method_about_another_input_or_target() -> None:
     def change(attribution: Tensor, x: Tensor, rival: Tensor, explain: Callable[..., Tensor]) -> dict[str, Tensor]:
-        """How the map changes."""
+        """The change of the map."""
         return {
             "same": (explain() - attribution).abs().sum(1),
             "target": (explain(target=rival) - attribution).sum(1),

@@ -23,7 +23,7 @@ from heatproof.identity_test.helper import strength, WEIGHTS
 
 
 def part(x: Tensor) -> Tensor:
-    """What it does."""
+    """The weighted input."""
     # why it does it
     return strength() * x * WEIGHTS["a"]
 '''
@@ -83,7 +83,7 @@ def hashed(package: Callable[[dict[str, str]], Path]) -> Callable[..., str]:
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("part.py", "What it does.", "What it really does."),
+        ("part.py", "The weighted input.", "The input, weighted."),
         ("part.py", "# why it does it", "# why it does it so"),
         ("part.py", '"""A part."""', '"""The part."""'),
         ("part.py", "strength() * x", "(strength()  *  x)"),

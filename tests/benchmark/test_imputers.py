@@ -1,4 +1,4 @@
-"""What stands in for hidden elements, against closed forms, plain loops and other solvers."""
+"""Imputers against closed forms, plain loops and other solvers."""
 
 from collections.abc import Callable
 from inspect import signature

@@ -119,7 +119,7 @@ def drop(
 
 
 def rest(attribution: Tensor, model: BlackBox, x: Tensor, target: Tensor, baseline: Tensor) -> Tensor:
-    """How far the sum of relevance is from the score."""
+    """The distance of the sum of relevance from the score."""
     return (attribution.sum(1) - model.score(x, target) + model.score(baseline, target)).abs()
 
 
@@ -131,7 +131,7 @@ def evenness(attribution: Tensor) -> Tensor:
 def contrast(
     attribution: Tensor, effect: Tensor, rival: Tensor, parts: Tensor, explain: Callable[..., Tensor]
 ) -> Tensor:
-    """How far relevance moves with the question."""
+    """The change of relevance with the question."""
     other = explain(target=rival)
     gap = per_unit(attribution / attribution.abs().amax(1, True) - other / other.abs().amax(1, True), parts, 16)
     return (gap * effect).sum(1)

@@ -239,7 +239,7 @@ def test_a_metric_judges_no_method_on_the_regions_of_another() -> None:
         Asked(metrics["perturbation_curves"], {"regions": "gradient:4"})
 
     def repeated(game: Game, explain: Callable[..., Tensor]) -> Tensor:
-        """What a second explanation is worth."""
+        """The worth of a second explanation."""
         return game.full * explain().sum(1)
 
     with pytest.raises(ValueError, match="repeated judges maps on the task's units"):

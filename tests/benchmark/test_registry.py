@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("own_parts")
 
 
 def whole(model: Differentiable, x: Tensor, target: Tensor, rng: Rng, *, steps: int = 8, noise: float = 0.5) -> Tensor:
-    """What it computes.
+    """The input as it is.
 
     And more.
     """
@@ -63,7 +63,7 @@ def test_the_library_of_a_method_is_no_path() -> None:
 def test_the_signature_is_the_declaration() -> None:
     part = Method(whole, passes=lambda steps, units: (steps * units, 1))
     assert part.name == "whole"
-    assert part.summary == "What it computes."
+    assert part.summary == "The input as it is."
     assert part.needs == ("model", "x", "target", "rng")
     assert dict(part.settings) == {"layer": "", "steps": 8, "noise": 0.5}
     assert part.own == {"steps", "noise"}
@@ -78,7 +78,7 @@ def test_the_signature_is_the_declaration() -> None:
 
 def test_a_variant_has_other_defaults_and_a_name_that_tells_them() -> None:
     def varied(x: Tensor, *, steps: int = 8, noise: float = 0.5, fast: bool = False, how: str = "a") -> Tensor:
-        """What it computes."""
+        """The input times the steps."""
         return x * steps
 
     part = methods.add(Method(varied))
@@ -94,12 +94,12 @@ def test_a_variant_has_other_defaults_and_a_name_that_tells_them() -> None:
 
 def test_what_a_library_computes_is_named_after_it_and_stands_beside_ours() -> None:
     def varied(x: Tensor, *, steps: int = 8) -> Tensor:
-        """What it computes."""
+        """The input times the steps."""
         return x * steps
 
     def own() -> Callable[..., Tensor]:
         def varied(x: Tensor) -> Tensor:
-            """What we compute."""
+            """The input as it is."""
             return x
 
         return varied
@@ -132,7 +132,7 @@ def test_what_a_library_computes_is_named_after_it_and_stands_beside_ours() -> N
 )
 def test_a_variant_that_cannot_be_is_refused_in_one_line(name: str, error: type[Exception], message: str) -> None:
     def varied(x: Tensor, *, steps: int = 8, fast: bool = False) -> Tensor:
-        """What it computes."""
+        """The input as it is."""
         return x
 
     methods.add(Method(varied))

@@ -1,4 +1,4 @@
-"""What the runners of other libraries do wrong, by the numbers of the list that this project keeps of it."""
+"""Defects of the runners of other libraries, by the numbers of the list that this project keeps of them."""
 
 import sys
 from pathlib import Path

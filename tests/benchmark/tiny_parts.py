@@ -79,7 +79,7 @@ def tiny_mask(model: Gate, batch: Batch) -> Truth:
     knows={"effect"},
 )
 def tiny_effect(model: Gate, batch: Batch) -> Truth:
-    """What the columns add."""
+    """The effects of the columns."""
     return Truth(batch.units, effect=batch.x.double())
 
 

@@ -136,7 +136,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         for right in (True, False):
 
             def mini_task(gate: Gate, batch: Batch) -> None:
-                """What does it look at?"""
+                """Which places does it look at?"""
 
             mini_task.__name__ = mini_task.__qualname__ = f"mini_{folder_of.name}_{'right' if right else 'wrong'}"
             _questions.question(folder_of, ("mini",), right)(mini_task)
@@ -506,7 +506,7 @@ def test_weights_as_they_are_saved_elsewhere(weights: Path) -> None:
 
 
 class Unsafe:
-    """What would run code when it is loaded."""
+    """An object that would run code when it is loaded."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return print, ("loaded",)

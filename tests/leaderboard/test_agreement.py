@@ -51,7 +51,7 @@ def other_samples(model: Gate, split: str, size: int) -> Batch:
 
 
 def agree_first(model: Gate, batch: Batch) -> Truth:
-    """What the first units add."""
+    """The effects of the first units."""
     return Truth(batch.units, effect=torch.arange(6.0).expand(len(batch), -1).double())
 
 
@@ -61,7 +61,7 @@ def agree_second(model: Gate, batch: Batch) -> Truth:
 
 
 def agree_other(model: Gate, batch: Batch) -> Truth:
-    """What the first units add to other samples."""
+    """The effects of the first units on other samples."""
     return agree_first(model, batch)
 
 

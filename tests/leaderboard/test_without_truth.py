@@ -52,15 +52,15 @@ def other_pictures(gate: Gate, split: str, size: int) -> Batch:
 
 
 def unanswered(gate: Gate, batch: Batch) -> None:
-    """What does it look at?"""
+    """Which patches does it look at?"""
 
 
 def unasked(gate: Gate, batch: Batch) -> None:
-    """What does it look at elsewhere?"""
+    """Which patches does it look at elsewhere?"""
 
 
 def answered(gate: Gate, batch: Batch) -> Truth:
-    """What do the patches add?"""
+    """Which patches add to the score?"""
     kept = torch.eye(16, dtype=torch.bool)[:, batch.units[0]].reshape(16, 1, 8, 8)
     only = torch.where(kept, 0.0, batch.x[:, None]).flatten(0, 1)
     scores = gate.score(only, batch.target.repeat_interleave(16)).reshape(len(batch), 16)

@@ -45,7 +45,7 @@ def test_half_of_the_method_files_have_at_most_25_lines() -> None:
 
 
 def test_name_of_the_function_is_the_name_of_the_file() -> None:
-    """What a library computes, `x@library`, lives in the library's own file."""
+    """A library's method, `x@library`, lives in the library's own file."""
     files = {name: Path(getsourcefile(methods[name].function) or "") for name in methods}
     shipped = {name: path.relative_to(FOLDER) for name, path in files.items() if FOLDER in path.parents}
     assert {path.relative_to(FOLDER) for path in parts()} == set(shipped.values())

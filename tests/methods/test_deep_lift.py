@@ -26,7 +26,7 @@ def found(module: nn.Module, x: Tensor, baseline: Tensor, target: Tensor | None 
 
 
 def conv_net() -> nn.Module:
-    """What captum is right on: activations that are modules, none used twice."""
+    """A network that captum is right on: activations that are modules, none used twice."""
     norm = nn.BatchNorm2d(4)
     norm.running_mean.fill_(0.2)
     norm.running_var.fill_(0.5)

@@ -21,7 +21,7 @@ from heatproof.models.creatures import resnet, vit
 EPSILON = 1e-6
 TINY = 1e-12
 NOTHING = {"epsilon": TINY, "stabilizer": TINY}
-"""What zennit adds to denominators, which we do not."""
+"""Zennit's additions to denominators, all but nothing: ours have none."""
 Share = Callable[["Step", int, list[float], list[float], float], list[float]]
 
 
@@ -180,7 +180,7 @@ def test_equals_the_formulas_by_loops(case: str, centred: bool) -> None:
 
 
 def sequential() -> nn.Module:
-    """What zennit and captum take: modules in a row, none used twice."""
+    """A network that zennit and captum take: modules in a row, none used twice."""
     features = [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3), nn.ReLU(), nn.Flatten()]
     return nn.Sequential(*features, nn.Linear(5 * 2 * 2, 6), nn.ReLU(), nn.Linear(6, 3)).double()
 

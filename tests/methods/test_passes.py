@@ -1,4 +1,4 @@
-"""What every registered method bills, at several batch sizes of the gate, and that they change no map."""
+"""The cost of every registered method, at several batch sizes of the gate, which change no map."""
 
 from dataclasses import replace
 from functools import cache

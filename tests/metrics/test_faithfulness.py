@@ -1,4 +1,4 @@
-"""What the oracles of the faithfulness metrics cannot say: other libraries, bills, draws, and what is refused."""
+"""The faithfulness metrics beyond their oracles: other libraries, costs, draws, and what is refused."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the oracles of the information curves cannot say: the codec, what is refused, and what one picture costs."""
+"""The information curves beyond their oracles: the codec, what is refused, and the cost of one picture."""
 
 from collections.abc import Callable
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What no score may depend on, on a nonlinear model with uneven units: scale, batch mates, order, batch size."""
+"""Invariances of every score, on a nonlinear model with uneven units: scale, batch mates, order, batch size."""
 
 from collections.abc import Mapping
 

@@ -23,7 +23,7 @@ sys.exit(3 if failed else 0)
 
 @dataclass(frozen=True)
 class Mistake:
-    """What somebody could have written instead, and a metric that it spoils."""
+    """A plausible mistake, and a metric that it spoils."""
 
     name: str
     metric: str

@@ -1,4 +1,4 @@
-"""What a model forgets, how alike maps are and how uneven: against scipy, numpy and loops."""
+"""Forgetting in models, similarity and unevenness of maps: against scipy, numpy and loops."""
 
 from collections.abc import Callable
 
@@ -234,7 +234,7 @@ def test_the_other_class_is_any_but_the_target_and_each_as_often() -> None:
 
 
 def test_an_untrained_gradient_is_unlike_and_an_edge_map_is_not() -> None:
-    """What the test is for: of two maps, it tells the one that asks the model from the one that does not."""
+    """The purpose of the test: of two maps, it tells the one that asks the model from the one that does not."""
 
     def slope(model: WhiteBox, x: Tensor, target: Tensor) -> Tensor:
         """The gradient."""

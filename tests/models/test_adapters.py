@@ -67,7 +67,7 @@ def scores(x, target=1):
 
 
 def kept(module, layer, x):
-    """What a layer gives for what the module expects, by hand."""
+    """The output of a layer and of the module for what the module expects, by hand."""
     outputs = []
     handle = module.get_submodule(layer).register_forward_hook(lambda *args: outputs.append(args[-1]))
     logits = module(x)

@@ -85,7 +85,7 @@ def inside(place, shape):
 
 
 def by_loops(layer, x, shown):
-    """What a convolution or a maximum pooling makes of the shown places."""
+    """A convolution or a maximum pooling of the shown places."""
     convolves = isinstance(layer, nn.Conv2d)
     shape = layer(x[None]).shape[1:]
     out, seen = torch.zeros(shape, dtype=x.dtype), torch.zeros(shape[1:], dtype=torch.bool)
@@ -286,7 +286,7 @@ def test_the_gate_gives_the_same_in_batches_of_any_size():
 
 
 def given(preprocess, x, kept):
-    """What a convolutional module is given, and where it is shown."""
+    """The input that a convolutional module is given, and where it is shown."""
     seen = []
     module = nn.Sequential(nn.Conv2d(x.shape[1], 1, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     module.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))

@@ -1,4 +1,4 @@
-"""What a peer is, before any library comes in."""
+"""Peers before any library comes in."""
 
 from collections.abc import Iterator
 from importlib.metadata import version

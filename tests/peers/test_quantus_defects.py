@@ -1,4 +1,4 @@
-"""What is wrong in quantus 0.6.0, measured: a later release may have mended it, and is not asked."""
+"""Defects of quantus 0.6.0, measured: a later release may have mended them, and is not asked."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

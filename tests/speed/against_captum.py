@@ -1,4 +1,4 @@
-"""How much longer captum's `Lime`, `KernelShap` and `Occlusion` take than ours, for as many passes of a network.
+"""The time of captum's `Lime`, `KernelShap` and `Occlusion` against ours, for as many passes of a network.
 
 Run as `python tests/speed/against_captum.py [REPEATS]`. Ours and captum's take turns in one process, on one thread, so
 that whatever else the machine does falls on both; measured is how long the processor is busy. Captum asks the bare
@@ -23,7 +23,7 @@ from heatproof.benchmark.memory import keep_memory
 
 SAMPLES, SIDE, PATCH, BUDGET = 16, 64, 8, 512
 TOGETHER = (1, 64)
-"""How many inputs captum may put into a pass; `Occlusion` has at least one of every picture in it."""
+"""The most inputs that captum may put into a pass; `Occlusion` has at least one of every picture in it."""
 
 
 Ask = Callable[[Tensor], Tensor]

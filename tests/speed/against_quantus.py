@@ -1,4 +1,4 @@
-"""How long metrics of ours and of quantus take for the same maps of the same model, metric by metric and together.
+"""The time of metrics of ours and of quantus for the same maps of the same model, metric by metric and together.
 
 Run as `python tests/speed/against_quantus.py [REPEATS] [MAPS] [NAME]…` where quantus is installed. One process, one
 thread; ours and theirs take turns, so that whatever else the machine does falls on both; seconds are those of the
@@ -34,7 +34,7 @@ COLUMNS = ("| quantus | ours | ours, s | theirs, s | theirs / ours | passes ours
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one metric takes: the processor's seconds, or the first line of what it broke with, and its passes."""
+    """The work of one metric: the processor's seconds, or the first line of what it broke with, and its passes."""
 
     seconds: float = float("nan")
     passes: int = 0

@@ -1,4 +1,4 @@
-"""How long `import heatproof` and the command line's first answers take, against `import torch`.
+"""The time of `import heatproof` and of the command line's first answers, against `import torch`.
 
 Run as `python tests/speed/imports.py [REPEATS]`. Each is a process of its own, in turns with one that imports torch;
 seconds are those of the processor, user and system, and what is shown are medians.

@@ -1,4 +1,4 @@
-"""How much longer `perturbation_curves` takes than the bare forward passes that it makes.
+"""The time of `perturbation_curves` against that of the bare forward passes that it makes.
 
 Run as `python tests/speed/perturbation_curves.py [REPEATS]`. The metric and the same number of inputs through the same
 network, in the same batches, take turns in one process, so that whatever else the machine does falls on both. Freed

@@ -1,4 +1,4 @@
-"""How much longer a subset selection takes than the bare forward passes that it makes.
+"""The time of a subset selection against that of the bare forward passes that it makes.
 
 Run as `python tests/speed/subset.py [METHOD] [REPEATS]`. The method, on 50 regions of each picture, and the same number
 of inputs through the same network, in the same batches, take turns in one process. Seconds are those of the processor.

@@ -1,4 +1,4 @@
-"""How good the orders of subset selection are for what they cost, on both embedded networks.
+"""The quality of the orders of subset selection for their cost, on both embedded networks.
 
 Run as `python tests/speed/subset_curve.py [--samples N] [--beside METHOD] [--keep FILE.csv] [--figure FILE.png]`.
 Insertion and deletion go unit by unit, over the first N pictures of `test`, 64 patches each. It prints the README's

@@ -1,4 +1,4 @@
-"""What a table of all scores that perturb costs: its passes against each score's own, its time against bare passes.
+"""The cost of a table of all scores that perturb: its passes against each score's own, its time against bare passes.
 
 Run as `python tests/speed/whole_table.py [METHODS]`. The table has a row for each map of the same 16 pictures and a
 column for each faithfulness score. Scores that come from the same passes are one function, and passes that are the same

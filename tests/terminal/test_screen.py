@@ -98,7 +98,7 @@ def test_the_matrix_of_agreement(width: int) -> None:
 
 
 def lonely() -> Comparison:
-    """What one task with one sample has to say."""
+    """The comparison of one task with one sample."""
     one = Paired(0.5, math.nan, math.nan, 1.0, 1)
     row = {"difference": 0.5, "low": math.nan, "high": math.nan, "improvement": 1.0, "n": 1}
     families = pd.DataFrame([{"family": "f", **row}])

@@ -248,7 +248,7 @@ def report(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def names(results: Results) -> dict[str, list[str]]:
-    """What the report must name."""
+    """The names that the report must show."""
     cells = results.cells
     failed = [*cells.loc[cells["status"] == "failed", "reason"].unique()]
     return {"methods": [*QUALITY], "tasks": [*TASKS], "metrics": [*METRICS], "hostile": [HOSTILE, *failed]}

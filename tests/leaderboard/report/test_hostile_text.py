@@ -73,7 +73,7 @@ def test_a_cell_of_csv_is_no_formula_and_comes_back(text: str) -> None:
 
 
 def expanded(source: str) -> str:
-    """What LaTeX prints for escaped text: a slow reader of the few commands that it may have."""
+    """Escaped text as LaTeX prints it: a slow reader of the few commands that it may have."""
     known = {"textbraceleft": "{", "textbraceright": "}", "textasciitilde": "~", "textasciicircum": "^", "char34": '"'}
     known |= {"textbackslash": "\\", "textless": "<", "textgreater": ">", "textbar": "|", "textasciigrave": "`"}
     known |= {"ldots": "…"}
@@ -109,7 +109,7 @@ def test_latex_prints_the_text_and_obeys_none_of_it(text: str) -> None:
 
 
 def depth(text: str) -> Iterator[int]:
-    """How deep in braces BibTeX thinks it is: a backslash is nothing to it."""
+    """The depth in braces as BibTeX counts it: a backslash is nothing to it."""
     level = 0
     for sign in text:
         level += {"{": 1, "}": -1}.get(sign, 0)
