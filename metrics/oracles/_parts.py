@@ -32,6 +32,24 @@ def effects(
     return Case(question, attribution, expected)
 
 
+def contrast(score: str, own: Rows, other: Rows, effect: Rows, rival: Rows, expected: Sequence[float]) -> Case:
+    """Ask twice about each sample: a method has maps of its `own` for target 0 and `other` ones for target 1."""
+    maps, others, count = numbers(own), numbers(other), len(own)
+
+    def prepared(x: Tensor, target: Tensor) -> Tensor:
+        """The map of each sample, whose number stands in its first column."""
+        number = x[:, 0].long()
+        return torch.where((target == 0)[:, None], maps[number], others[number])
+
+    x = torch.zeros(maps.shape, dtype=torch.float64)
+    x[:, 0] = torch.arange(count)
+    parts = torch.arange(maps.shape[1]).expand(count, -1)
+    second = torch.ones(count, dtype=torch.int64)
+    truth = Truth(parts, effect=numbers(effect), rival=second, rival_effect=numbers(rival))
+    question = ask(lambda x: x.sum(1), x, truth=truth)
+    return Case(question, maps, {score: torch.tensor(expected)}, method=prepared)
+
+
 def times(row: Sequence[float], factor: float) -> list[float]:
     """Return a row at another size."""
     return [factor * value for value in row]

@@ -1,15 +1,10 @@
 """Proofs of the metrics that compare the relevance of parts with their true effects, or with exact values."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from math import nan, sqrt
 
-import torch
-from torch import Tensor
-
-from ...benchmark import Truth
-from ...benchmark.checks import Case, ask, oracle
-from ._parts import FIVE, SIZES, Rows, effects, numbers, times
+from ...benchmark.checks import Case, oracle
+from ._parts import FIVE, SIZES, contrast, effects, times
 
 
 @oracle("effect_cosine")
@@ -93,43 +88,27 @@ def effect_correlation_of_one_part_is_undefined() -> Case:
 OWN, OTHER = [3.0, 4.0, 0.0], [0.0, 4.0, 3.0]
 
 
-def _contrast(own: Rows, other: Rows, effect: Rows, rival: Rows, expected: Sequence[float]) -> Case:
-    """Ask twice about each sample: a method has maps of its `own` for target 0 and `other` ones for target 1."""
-    maps, others, count = numbers(own), numbers(other), len(own)
-
-    def prepared(x: Tensor, target: Tensor) -> Tensor:
-        """The map of each sample, whose number stands in its first column."""
-        number = x[:, 0].long()
-        return torch.where((target == 0)[:, None], maps[number], others[number])
-
-    x = torch.zeros(maps.shape, dtype=torch.float64)
-    x[:, 0] = torch.arange(count)
-    parts = torch.arange(maps.shape[1]).expand(count, -1)
-    second = torch.ones(count, dtype=torch.int64)
-    truth = Truth(parts, effect=numbers(effect), rival=second, rival_effect=numbers(rival))
-    question = ask(lambda x: x.sum(1), x, truth=truth)
-    return Case(question, maps, {"effect_contrast": torch.tensor(expected)}, method=prepared)
-
-
 @oracle("effect_contrast")
 def effect_contrast_of_the_truth_is_one() -> Case:
     """True answers to both questions have 1, even if each has a size of its own; exchanged ones have -1."""
     own = [OWN, times(OWN, 1e-6), OTHER]
-    return _contrast(own, [OTHER, times(OTHER, 1e6), OWN], [OWN] * 3, [OTHER] * 3, [1.0, 1.0, -1.0])
+    return contrast("effect_contrast", own, [OTHER, times(OTHER, 1e6), OWN], [OWN] * 3, [OTHER] * 3, [1.0, 1.0, -1.0])
 
 
 @oracle("effect_contrast")
 def effect_contrast_of_one_answer_to_both_questions_is_zero() -> Case:
     """A map that ignores the question has 0, even the truth of one, and at two sizes."""
     own = [OWN, [1.0, 1.0, 1.0], [9.0, -2.0, 5.0]]
-    return _contrast(own, [OWN, [1.0, 1.0, 1.0], [18.0, -4.0, 10.0]], [OWN] * 3, [OTHER] * 3, [0.0] * 3)
+    return contrast(
+        "effect_contrast", own, [OWN, [1.0, 1.0, 1.0], [18.0, -4.0, 10.0]], [OWN] * 3, [OTHER] * 3, [0.0] * 3
+    )
 
 
 @oracle("effect_contrast")
 def effect_contrast_of_half_an_answer() -> Case:
     """The effects are the first axis and the second; relevance on the first, and on both for the rival, has 1/2."""
     own, other = [[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]], [[1.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]
-    return _contrast(own, other, [[2.0, 0.0]] * 3, [[0.0, 5.0]] * 3, [1 / 2, 1.0, 0.0])
+    return contrast("effect_contrast", own, other, [[2.0, 0.0]] * 3, [[0.0, 5.0]] * 3, [1 / 2, 1.0, 0.0])
 
 
 @oracle("effect_contrast")
@@ -138,7 +117,7 @@ def effect_contrast_without_a_map_an_effect_or_a_difference_is_undefined() -> Ca
     none = [0.0, 0.0, 0.0]
     own, other = [none, OWN, OWN, OWN, OWN], [OTHER, none, OTHER, OTHER, OTHER]
     effect, rival = [OWN, OWN, none, OWN, OWN], [OTHER, OTHER, OTHER, none, times(OWN, 2.0)]
-    return _contrast(own, other, effect, rival, [nan] * 5)
+    return contrast("effect_contrast", own, other, effect, rival, [nan] * 5)
 
 
 @oracle("value_error")

@@ -1,5 +1,6 @@
 """Correlation, cosine and contrast with the true effects, against scipy and loops."""
 
+from itertools import product
 from math import isnan, nan, sqrt
 
 import pytest
@@ -51,6 +52,26 @@ def test_correlation_is_scipys_spearman(rounded: bool) -> None:
     assert compared > 30
 
 
+def slow_pearson(found: list[float], true: list[float]) -> float:
+    """Pearson's correlation by its definition, 0 where nothing is found and NaN where nothing is true."""
+    if max(true) == min(true):
+        return nan
+    if max(found) == min(found):
+        return 0.0
+    moved = [[value - sum(row) / len(row) for value in row] for row in (found, true)]
+    product = sum(a * b for a, b in zip(*moved, strict=True))
+    return product / sqrt(sum(a * a for a in moved[0]) * sum(b * b for b in moved[1]))
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_centred_cosine_is_pearsons_of_a_loop(rounded: bool) -> None:
+    for seed in range(40):
+        attribution, effect = drawn(seed, rounded)
+        expected = slow_pearson(per_part(attribution), effect)
+        found = ask("centred_cosine", attribution, effect)
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-12, nan_ok=True)
+
+
 @pytest.mark.parametrize("rounded", [False, True])
 def test_cosine_is_that_of_a_loop(rounded: bool) -> None:
     for seed in range(40):
@@ -62,7 +83,7 @@ def test_cosine_is_that_of_a_loop(rounded: bool) -> None:
         assert ask("effect_cosine", attribution, effect) == pytest.approx(expected, rel=1e-12, abs=1e-12, nan_ok=True)
 
 
-@pytest.mark.parametrize("name", ["effect_correlation", "effect_cosine"])
+@pytest.mark.parametrize("name", ["effect_correlation", "effect_cosine", "centred_cosine"])
 def test_units_that_rounding_splits_are_still_tied(name: str) -> None:
     """The truth, spread over elements, still agrees perfectly with itself."""
     effect = [0.9, 0.9, 0.9, -1.8, -1.8]
@@ -81,8 +102,8 @@ def test_cosine_is_safe_at_any_magnitude(scale: float) -> None:
     assert ask("effect_cosine", tiny, effect) == pytest.approx(expected, rel=1e-12)
 
 
-def contrast(effect: Tensor, rival_effect: Tensor, answer: Method) -> list[float]:
-    """Put the contrast to a method that answers for target 0, whose rival is target 1."""
+def contrast(effect: Tensor, rival_effect: Tensor, answer: Method, name: str = "effect_contrast") -> list[float]:
+    """Put a contrast to a method that answers for target 0, whose rival is target 1."""
     count = len(effect)
     x = torch.rand(count, 5, generator=torch.Generator().manual_seed(63))
     units, rival = torch.arange(5).expand(count, -1), torch.ones(count, dtype=torch.int64)
@@ -90,8 +111,8 @@ def contrast(effect: Tensor, rival_effect: Tensor, answer: Method) -> list[float
     batch = Batch(tuple(map(str, range(count))), x, rival - 1, units, torch.zeros_like(x), truth)
     gate = Gate(Network(nn.Linear(5, 2)))
     maps, _ = explain(Asked(answer, {}), gate, batch)
-    found = score(Asked(metrics["effect_contrast"], {}), gate, batch, maps, Asked(answer, {}))[0]
-    values: list[float] = found["effect_contrast"].tolist()
+    found = score(Asked(metrics[name], {}), gate, batch, maps, Asked(answer, {}))[0]
+    values: list[float] = found[name].tolist()
     return values
 
 
@@ -108,11 +129,12 @@ def answering(own: Tensor, other: Tensor) -> Method:
 EFFECTS = torch.randn(2, 6, 5, generator=torch.Generator().manual_seed(64), dtype=torch.float64)
 
 
-def test_contrast_of_a_map_that_ignores_the_question_is_exactly_zero() -> None:
+@pytest.mark.parametrize("score", ["effect_contrast", "centred_contrast"])
+def test_contrast_of_a_map_that_ignores_the_question_is_exactly_zero(score: str) -> None:
     own, other = EFFECTS
-    assert contrast(own, other, answering(own, own)) == [0.0] * 6
+    assert contrast(own, other, answering(own, own), score) == [0.0] * 6
     for name in ("constant", "random", "input_magnitude"):
-        assert contrast(own, other, methods[name]) == [0.0] * 6
+        assert contrast(own, other, methods[name], score) == [0.0] * 6
 
 
 def test_contrast_is_that_of_a_loop() -> None:
@@ -127,3 +149,46 @@ def test_contrast_is_that_of_a_loop() -> None:
         asked = [a - b for a, b in zip(own, other, strict=True)]
         expected = sum(a * t for a, t in zip(asked, true, strict=True)) / sum(t * t for t in true)
         assert found[i] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_centred_contrast_is_pearsons_of_the_differences(rounded: bool) -> None:
+    maps = 3 * torch.randn(2, 60, 5, generator=torch.Generator().manual_seed(66))
+    effects = 3 * torch.randn(2, 60, 5, generator=torch.Generator().manual_seed(67), dtype=torch.float64)
+    if rounded:
+        maps, effects = maps.round(), effects.round()
+    found = contrast(*effects, answering(*maps), name="centred_contrast")
+    for i in range(60):
+        asked, true = ((each[0, i].double() - each[1, i].double()).tolist() for each in (maps, effects))
+        assert found[i] == pytest.approx(slow_pearson(asked, true), rel=1e-6, abs=1e-6, nan_ok=True)
+
+
+def contrastive(effect: Tensor, rival_effect: Tensor) -> list[Tensor]:
+    """Maps made of both true answers: sums, differences and exaggerations, and unit-length and centred ones."""
+    centred, rival_centred = (each - each.mean(1, keepdim=True) for each in (effect, rival_effect))
+    unit, rival_unit = (each / each.norm(dim=1, keepdim=True) for each in (effect, rival_effect))
+    pairs = (effect, rival_effect), (centred, rival_centred), (unit, rival_unit)
+    return [a * one + b * other for one, other in pairs for a, b in ((1, -1), (2, -1), (1, 0), (1, 1), (0, -1))]
+
+
+def test_no_map_made_of_the_true_answers_beats_the_oracle_on_centred_contrast() -> None:
+    """On `effect_contrast`, a projection without a bound, what exaggerates the contrast does."""
+    own, other = EFFECTS
+    tried = list(product(contrastive(own, other), contrastive(other, own)))
+    best = {"effect_contrast": 0.0, "centred_contrast": 0.0}
+    for name in best:
+        oracle = contrast(own, other, methods["oracle"], name)
+        assert oracle == pytest.approx([1.0] * 6, abs=1e-9)
+        found = (contrast(own, other, answering(*maps), name) for maps in tried)
+        best[name] = max(sum(values) / 6 for values in found)
+    assert best["centred_contrast"] <= 1 + 1e-9
+    assert best["effect_contrast"] > 1.1
+
+
+def test_a_zero_map_is_the_zero_vector_of_centred_contrast() -> None:
+    """Nothing speaks for the rival: what is left is the map for the target."""
+    own, other = EFFECTS
+    found = contrast(own, other, answering(own, torch.zeros_like(own)), "centred_contrast")
+    expected = [slow_pearson(own[i].tolist(), (own[i] - other[i]).tolist()) for i in range(6)]
+    assert found == pytest.approx(expected, abs=1e-9)
+    assert contrast(own, other, answering(0 * own, 0 * own), "centred_contrast") == [0.0] * 6
