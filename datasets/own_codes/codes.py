@@ -67,7 +67,7 @@ def utilities(alone: Floats, where: NDArray[np.int64], together: Floats, strengt
 
 def centred(values: Floats) -> Floats:
     """Return values whose mean over the last axis is 0."""
-    return values - values.mean(-1, keepdims=True)
+    return np.asarray(values - values.mean(-1, keepdims=True))
 
 
 def softmax(utility: Floats) -> Floats:
@@ -99,7 +99,7 @@ def game_of(code: Tensor) -> Tensor:
 
     Subsets stand as in `coalitions`; a hidden part's variants are equally likely.
     """
-    table = code.unflatten(0, (VARIANTS,) * len(PARTS))
+    table = code.reshape(*(VARIANTS,) * len(PARTS), -1)
     hidden = [tuple((~kept).nonzero()[:, 0].tolist()) for kept in coalitions(len(PARTS))]
     means = [table.mean(parts, keepdim=True) if parts else table for parts in hidden]
     return torch.stack([mean.expand_as(table).reshape(COMBINATIONS, -1) for mean in means], 1)
@@ -113,8 +113,8 @@ def truth_of(code: Tensor) -> Tensor:
 
 def alikeness(one: Tensor, other: Tensor) -> float:
     """Return the mean centred cosine of two truths (N, 5) about the same scenes."""
-    centre = (truth - truth.mean(1, keepdim=True) for truth in (one, other))
-    return float(cosine_similarity(*centre, dim=1).mean())
+    first, second = (truth - truth.mean(1, keepdim=True) for truth in (one, other))
+    return float(cosine_similarity(first, second).mean())
 
 
 def class_mean(truth: Tensor, target: Tensor) -> Tensor:
