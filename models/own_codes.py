@@ -110,8 +110,9 @@ def trained(name: str, game: Tensor, progress: Callable[[str], None]) -> tuple[n
             progress(f"step {step} of {steps}: loss {value:.3f}")
 
     network = train(untrained(name), partial(sources["own_code_batch"].function, game=game), recipe, report)
+    agreement = sources["own_code_agreement"].function(network, game)
     return network, {
-        **sources["own_code_agreement"].function(network, game),
+        **{fact: round(value, 4) for fact, value in agreement.items()},
         "code": "drawn from the system's entropy for this network, and not kept",
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "recipe": asdict(recipe),
