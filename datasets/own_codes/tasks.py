@@ -34,8 +34,8 @@ GREY: Final = 0.5
 PATCH: Final = 8
 POOL, POOL_START = 32, 2**20
 """How many other scenes there are to draw from: scenes of `tune` far behind those that are asked about."""
-RESOLUTION: Final = 0.1
-"""The effect in log-odds below which a part counts as without influence."""
+RESOLUTION: Final = {"log_odds": 0.1, "logit": 0.1, "probability": 0.02}
+"""By readout, the effect below which a part counts as without influence; a pair's logits are log-odds."""
 
 
 def own_scenes(gate: Gate, split: str, size: int, *, name: str) -> Batch:
@@ -107,7 +107,7 @@ def _logits(network: Network, ids: tuple[str, ...]) -> Tensor:
 def effects(gate: Gate, batch: Batch, target: Tensor) -> Tensor:
     """Return the exact Shapley values (N, 5) of the parts in a target's readout, zero below the resolution."""
     values = shapley(_logits(gate.network, batch.ids), target, gate.readout)
-    return values.masked_fill(values.abs() < RESOLUTION, 0.0)
+    return values.masked_fill(values.abs() < RESOLUTION[gate.readout], 0.0)
 
 
 def _parts(batch: Batch) -> Tensor:
@@ -155,6 +155,5 @@ for each in NETWORKS:
     own(headline="centred_contrast", knows={"effect", "rival"})(own_code_contrast)
 
 for each in PAIRS:
-    # The outputs of a pair are log-odds already.
     pair = partial(question, samples=_scenes(each), on=(each,), readout="logit")
     pair(headline="centred_contrast", knows={"effect", "rival"})(model_contrast)

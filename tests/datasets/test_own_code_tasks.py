@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from heatproof.benchmark import Batch, Gate, Network, tasks
+from heatproof.datasets._shapley import exact_shapley
 from heatproof.datasets.creatures import PARTS, UNITS, render
 from heatproof.datasets.own_codes import free_scenes
 from heatproof.datasets.own_codes import tasks as questions
+from heatproof.datasets.own_codes.coalitions import coalition_logits
 from heatproof.datasets.own_codes.codes import CLASSES
 from heatproof.models.own_code_pairs import PAIRS, Pair
 from heatproof.models.own_codes import OWN_CODES
@@ -94,6 +96,16 @@ def test_shapley_values_of_the_prediction_in_log_odds_and_small_ones_tied(gate: 
         assert truth.effect[row].tolist() == pytest.approx(expected, abs=1e-4)
     assert ((truth.effect == 0) | (truth.effect.abs() >= 0.1)).all()
     assert (truth.effect == 0).any(), "nothing is tied, or this proves less than it says"
+
+
+def test_in_probability_other_effects_are_small(batch: Batch) -> None:
+    found = questions.effects(Gate(Network(FIRST), "probability"), batch, batch.target)
+    untied = exact_shapley(
+        coalition_logits(FIRST, questions.scenes_of(batch.ids)).double().softmax(2)[torch.arange(SIZE), :, batch.target]
+    )
+    torch.testing.assert_close(found, torch.where(untied.abs() < 0.02, 0.0, untied), atol=1e-6, rtol=0)
+    assert ((found != 0) & (found.abs() < 0.1)).any()
+    assert (found == 0).any()
 
 
 def test_the_rival_is_the_second_choice(gate: Gate, batch: Batch) -> None:
