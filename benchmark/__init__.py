@@ -4,7 +4,7 @@ It knows no method, metric, dataset or model by name.
 """
 
 from .capabilities import BlackBox, Differentiable, GlassBox, Layered, WhiteBox
-from .checks import check_method, check_metric
+from .checks import check_method, check_metric, check_task
 from .curves import area, confidence_normalised
 from .data import Batch, Cost, Record, Truth
 from .entries import Entry, Registry, import_file
@@ -80,6 +80,7 @@ __all__ = [
     "at_elements",
     "check_method",
     "check_metric",
+    "check_task",
     "column_units",
     "confidence_normalised",
     "descending",

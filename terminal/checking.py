@@ -2,29 +2,42 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from ..benchmark import import_file, methods, metrics
-from ..benchmark.checks import Check, NamedCheck, method_checks, metric_checks
+from ..benchmark import Entry, Registry, import_file, methods, metrics, tasks
+from ..benchmark.checks import Check, NamedCheck, method_checks, metric_checks, task_checks
 from ..peers import Peer, conformance
 from ..peers import find as find_peers
 from .screen import progress
 
-
-def check_parts(kind: str, names: Sequence[str]) -> dict[str, list[Check]]:
-    """Check methods or metrics, all of them if none is named."""
-    return dict(_shown([*_named(kind, names or [*(methods if kind == "methods" else metrics)])]))
+EntryT = TypeVar("EntryT", bound=Entry)
 
 
-def _named(kind: str, asked: Iterable[str]) -> Iterator[tuple[str, list[NamedCheck]]]:
-    """Name the checks of registered parts, and of all that a file defines."""
-    for name in asked:
-        module = import_file(Path(name)) if name.endswith(".py") else None
-        if kind == "methods":
-            for method in methods.from_module(module) if module else [methods[name]]:
-                yield method.name, method_checks(method)
+KINDS = "methods", "metrics", "tasks"
+
+
+def check_parts(kind: str, names: Sequence[str], samples: int) -> dict[str, list[Check]]:
+    """Check methods, metrics or tasks, all of them if none is named; a task on its first `samples`."""
+    if kind == "methods":
+        named = [(method.name, method_checks(method)) for method in _asked(methods, names)]
+    elif kind == "metrics":
+        named = [(metric.name, metric_checks(metric)) for metric in _asked(metrics, names)]
+    else:
+        named = [(task.name, task_checks(task, samples)) for task in _asked(tasks, names)]
+    return dict(_shown(named))
+
+
+def _asked(registry: Registry[EntryT], names: Sequence[str]) -> Iterator[EntryT]:
+    """Return registered parts, and all that a file defines."""
+    for name in names or registry:
+        if not name.endswith(".py"):
+            yield registry[name]
+        elif found := registry.from_module(import_file(Path(name))):
+            yield from found
         else:
-            for metric in metrics.from_module(module) if module else [metrics[name]]:
-                yield metric.name, metric_checks(metric)
+            raise ValueError(
+                f"{name} registers no {registry.kind}: decorate a function with @heatproof.{registry.kind}"
+            )
 
 
 def check_peers(libraries: Iterable[str], names: Sequence[str]) -> list[tuple[Peer, list[Check]]]:

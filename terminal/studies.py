@@ -159,6 +159,17 @@ def checks(found: Mapping[str, Sequence[Check]]) -> Iterator[RenderableType]:
                 yield Text(f"{name}: {check.name}: {check.said}", style="red")
 
 
+def outcomes(found: Mapping[str, Sequence[Check]]) -> Iterator[RenderableType]:
+    """Show every check of each part, with what was seen."""
+    for name, results in found.items():
+        yield Text(name, style="bold")
+        for check in results:
+            word, style = ("skipped", "dim") if check.skipped else ("ok", "") if check.passed else ("FAILED", "red")
+            yield Text(
+                f"  {word:7} {check.name}: {check.said}" if check.said else f"  {word:7} {check.name}", style=style
+            )
+
+
 def check_data(found: Mapping[str, Sequence[Check]]) -> Data:
     """Return checks as plain data."""
     return {name: [asdict(check) for check in results] for name, results in found.items()}

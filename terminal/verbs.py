@@ -89,21 +89,23 @@ def _words(given: str) -> tuple[str, ...]:
 
 
 def check(
-    kind: Annotated[str, typer.Argument(help="methods or metrics.")],
+    kind: Annotated[str, typer.Argument(help="methods, metrics or tasks.")],
     names: Annotated[list[str] | None, typer.Argument(help="Names or files; all by default.")] = None,
     peer: Annotated[
         list[str] | None, typer.Option(help="Check the metrics of another library instead; may be repeated.")
     ] = None,
     page: Annotated[Path | None, typer.Option(help="Write what came out of the peers to this Markdown page.")] = None,
+    samples: Annotated[int, typer.Option(min=2, help="How many samples a task is looked at on.")] = 48,
     as_json: AsJson = False,
 ) -> None:
-    """Put methods or metrics through their contract and their oracles, check by check."""
-    if kind not in ("methods", "metrics"):
-        raise ValueError(f"cannot check {kind!r}: check methods or metrics")
-    if peer and kind == "methods":
-        raise ValueError("the methods of peers cannot be checked yet: check metrics")
+    """Put methods and metrics through their contract and oracles, and tasks to cheats, check by check."""
     from ..peers import conformance
     from . import checking, studies
+
+    if kind not in checking.KINDS:
+        raise ValueError(f"cannot check {kind!r}: check {', '.join(checking.KINDS[:-1])} or {checking.KINDS[-1]}")
+    if peer and kind != "metrics":
+        raise ValueError(f"the {kind} of peers cannot be checked yet: check metrics")
 
     if peer:
         outcomes = checking.check_peers(peer, names or [])
@@ -111,7 +113,7 @@ def check(
         if page is not None:
             page.write_text(conformance.page(outcomes), encoding="utf-8")
     else:
-        found = checking.check_parts(kind, names or [])
-    show(as_json, studies.check_data(found), studies.checks(found))
+        found = checking.check_parts(kind, names or [], samples)
+    show(as_json, studies.check_data(found), (studies.outcomes if kind == "tasks" else studies.checks)(found))
     failed = sum(not check.passed for checks in found.values() for check in checks)
     raise typer.Exit(1 if failed and not peer else 0)

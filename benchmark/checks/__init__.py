@@ -1,10 +1,11 @@
-"""The contract of methods and metrics as named checks, for our own tests and for everybody else's."""
+"""The contract of methods and metrics, and the admission of tasks, as named checks, for our tests and everybody's."""
 
 from ._check import Check, NamedCheck
 from ._questions import Question, ask
 from .method_checks import check_method, method_checks
 from .metric_checks import check_metric, metric_checks
 from .oracles import Case, Oracle, oracle, oracles
+from .task_checks import check_task, task_checks
 
 __all__ = [
     "Case",
@@ -15,8 +16,10 @@ __all__ = [
     "ask",
     "check_method",
     "check_metric",
+    "check_task",
     "method_checks",
     "metric_checks",
     "oracle",
     "oracles",
+    "task_checks",
 ]
