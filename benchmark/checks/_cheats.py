@@ -143,7 +143,7 @@ def _per_element(values: Tensor) -> Tensor:
 
 def _centre(blind: Blind) -> Tensor:
     """Return a Gaussian in the centre of the picture, (1, E)."""
-    places = (torch.linspace(-0.5, 0.5, side).double() for side in _picture(blind).shape[2:])
+    places = (torch.linspace(-0.5, 0.5, side, dtype=torch.float64) for side in _picture(blind).shape[2:])
     rows, columns = (torch.exp(-(place**2) / (2 * WIDTH**2)) for place in places)
     return (rows[:, None] * columns).reshape(1, -1)
 

@@ -80,7 +80,7 @@ def controls_separate(subject: Subject) -> str:
 
 def oracle_is_the_maximum(subject: Subject) -> str:
     """No distorted truth scores higher than the truth."""
-    found = subject.figures
+    found = subject.scaled
     name = max(found.above, key=lambda name: found.above[name])
     demand(
         found.above[name] <= ROUNDING * max(1.0, abs(found.oracle)),
