@@ -303,6 +303,53 @@ def test_metrics_are_checked_with_their_oracles(heatproof: Command) -> None:
     assert {"batch_sizes[linear_pictures]", "relevance_mass_of_a_constant_map_is_the_share_of_the_truth"} <= names
 
 
+TASK = """
+import torch
+from torch import nn
+
+from heatproof import Batch, Network, Truth, model, task
+
+
+@model()
+def adding() -> Network:
+    \"\"\"Adds its columns up.\"\"\"
+    layer = nn.Linear(4, 2, bias=False)
+    nn.init.ones_(layer.weight)
+    return Network(layer)
+
+
+def rows(gate, split, size):
+    x = torch.rand(size, 4, generator=torch.Generator().manual_seed(1))
+    columns, target = torch.arange(4).expand(size, -1), torch.zeros(size, dtype=torch.int64)
+    return Batch(tuple(f"{split}-{i}" for i in range(size)), x, target, columns, torch.zeros_like(x))
+
+
+@task(samples=rows, on=adding, family="mine", truth_type="analytic", headline="centred_cosine", knows={"effect"})
+def my_task(gate, batch):
+    \"\"\"What does each column add?\"\"\"
+    return Truth(batch.units, effect=batch.x.double())
+"""
+
+
+def test_a_task_that_is_passed_without_its_network_is_named(heatproof: Command) -> None:
+    Path("my_task.py").write_text(TASK, encoding="utf-8")
+    said = heatproof("check", "tasks", "my_task.py", "--samples", "12")
+    assert said.status == 1
+    assert "FAILED  best_cheat: magnitude scores 1.00 without asking the network, at most 0.50 allowed" in said.out
+    assert "ok      controls_separate: the truth has 1.00, random maps" in said.out
+    found = json.loads(heatproof("check", "tasks", "my_task.py", "--samples", "12", "--json").out)
+    assert [check["name"] for check in found["my_task"] if not check["passed"]] == ["best_cheat"]
+
+
+def test_checks_of_what_is_not_there(heatproof: Command) -> None:
+    one_line(heatproof("check", "tasks", "my_tusk.py"), "my_tusk.py does not exist")
+    one_line(heatproof("check", "tasks", "linnear"), "did you mean linear")
+    one_line(heatproof("check", "tasks", "--peer", "captum"), "check metrics")
+    Path("empty.py").write_text("", encoding="utf-8")
+    for kind in ("task", "metric", "method"):
+        one_line(heatproof("check", f"{kind}s", "empty.py"), f"empty.py registers no {kind}: decorate a function")
+
+
 def test_peers_that_are_not_there_or_unknown(heatproof: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     one_line(heatproof("check", "metrics", "--peer", "quantos"), "unknown peer 'quantos'")
     one_line(heatproof("check", "methods", "--peer", "captum"), "check metrics")
