@@ -14,6 +14,7 @@ from ..errors import Refused
 from ..gate import Gate
 from ..question import Task
 from ..randomness import streams
+from ..registry import Better
 from ..units import element_count, spread
 from ._cheats import CHEATS, Blind, Cheat, without_own
 from ._distortions import distorted
@@ -33,6 +34,7 @@ class Figures:
     """What a task's headline score gives; `networks`, `cheats` and `amortised` from 0 (random) to 1 (the oracle)."""
 
     samples: int
+    better: Better
     gated: float
     """The share of the samples on which the truth has no score."""
     random: float
@@ -55,10 +57,17 @@ class Figures:
     """Why cheats do not apply, by their names."""
 
     @property
+    def gap(self) -> float:
+        """How much better than random maps the truth is."""
+        return self._beyond(self.oracle, self.random)
+
+    @property
     def above(self) -> Mapping[str, float]:
-        """How far distorted truths are above the oracle, in the direction in which that is from random."""
-        sign = 1 if self.oracle >= self.random else -1
-        return {name: sign * (score - self.oracle) for name, score in self.distorted.items()}
+        """How much better than the truth the distorted truths are."""
+        return {name: self._beyond(score, self.oracle) for name, score in self.distorted.items()}
+
+    def _beyond(self, one: float, other: float) -> float:
+        return one - other if self.better == "higher" else other - one
 
 
 def figures(task: Task, samples: int) -> Figures:
@@ -71,6 +80,7 @@ def figures(task: Task, samples: int) -> Figures:
     cheats, skipped = _tried({name: partial(_maps, cheat, blind) for name, cheat in CHEATS.items()})
     return Figures(
         samples=len(batch),
+        better=judge.metric.directions[task.headline],
         gated=1 - float(scale.counted.double().mean()),
         random=scale.random,
         oracle=scale.oracle,

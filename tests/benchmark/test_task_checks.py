@@ -1,13 +1,13 @@
 """The admission of tasks, on linear networks: what every map scores is known in closed form."""
 
 from collections.abc import Callable
-from math import sqrt
+from math import pi, sqrt
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from heatproof.benchmark import Batch, Gate, Network, Task, Truth, column_units, grid_units, model, task
+from heatproof.benchmark import Batch, Gate, Network, Task, Truth, column_units, grid_units, metric, model, task
 from heatproof.benchmark.checks import Check, check_task
 from heatproof.benchmark.checks._cheats import CHEATS, without_own
 from heatproof.benchmark.checks._judge import Judge, Scale
@@ -213,10 +213,36 @@ def test_controls_that_do_not_separate_are_named() -> None:
     wide = torch.randn(N, 16, generator=torch.Generator().manual_seed(2))
     found = outcomes(question(most, weights=([1.0] * 16,), x=wide, headline="relevance_mass", knows=knows))
     assert [name for name, check in found.items() if not check.passed] == ["controls_separate"]
-    assert found["controls_separate"].said.startswith("the truth has 1.00, random maps 0.94: 0.1 apart needed: choose")
+    assert found["controls_separate"].said.startswith("the truth has 1.00, random maps 0.94, where higher")
     scaled = {"oracle_is_the_maximum", "specificity", "best_cheat", "amortised", "noise"}
     assert {name for name, check in found.items() if check.skipped} == scaled
     assert "controls_separate" not in failed(question(most, headline="relevance_mass", knows=knows))
+
+
+def test_a_score_that_takes_the_truth_for_bad_is_named() -> None:
+    @metric(better="lower")
+    def upside_down(attribution: Tensor, effect: Tensor) -> Tensor:
+        """The cosine, called an error."""
+        return torch.cosine_similarity(attribution, effect)
+
+    assert upside_down
+    found = failed(question(headline="upside_down"))["controls_separate"]
+    assert found.startswith("the truth has 1.00, random maps 0.0")
+    assert "where lower is better: 0.1 apart needed: choose a headline score that tells them apart" in found
+
+
+def test_a_score_of_which_less_is_better_is_admitted() -> None:
+    @metric(better="lower")
+    def angle(attribution: Tensor, effect: Tensor) -> Tensor:
+        """The angle to the truth."""
+        return torch.cosine_similarity(attribution, effect).clamp(-1, 1).acos()
+
+    assert angle
+    measured = figures(question(headline="angle"), N)
+    assert measured.gap == pytest.approx(pi / 2, abs=0.1)
+    assert max(measured.above.values()) < 0, "every distorted truth is at an angle to the truth"
+    assert measured.above["largest part of the truth"] < measured.above["truth with 0.1 of noise"]
+    assert not failed(question(headline="angle"))
 
 
 def test_samples_without_a_truth_are_counted_and_nothing_is_made_of_nothing() -> None:
