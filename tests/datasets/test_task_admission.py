@@ -1,5 +1,7 @@
 """Which of the shipped tasks can be passed without asking the network, as measured."""
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from heatproof.benchmark import tasks
@@ -9,14 +11,15 @@ from heatproof.benchmark.checks._judge import Judge, values_of
 from heatproof.benchmark.checks._task_figures import _blind, figures
 from heatproof.benchmark.checks.oracles import holder
 from heatproof.benchmark.checks.task_checks import Subject
-from heatproof.models.own_codes import OWN_CODES
-from heatproof.models.weights import card_of
+from heatproof.benchmark.question import Model
 
-OWN = [
-    name
-    for name in tasks
-    if tasks[name].family == "own_codes" and all(card_of(each) for each in OWN_CODES if each in tasks[name].model.name)
-]
+
+def cards(model: Model) -> Sequence[Mapping[str, object]]:
+    """The cards of the weights that a model is made of, empty where they are not there yet."""
+    return model.beside or (model.card,)
+
+
+OWN = [name for name in tasks if tasks[name].family == "own_codes" and all(cards(tasks[name].model))]
 
 
 def outcomes(name: str, samples: int) -> dict[str, Check]:
