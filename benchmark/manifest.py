@@ -115,6 +115,8 @@ def _task_card(cell: Cell) -> dict[str, object]:
         "headline": task.headline,
         "model": task.model.name,
         "model_summary": task.model.summary,
+        "architecture": task.model.architecture,
+        "networks": list(task.model.pair or (task.model.name,)),
         "readout": task.readout,
         "imputer": task.imputer,
         "samples": cell.size,

@@ -46,6 +46,10 @@ class Model(Entry):
     """The weights, where they are the user's own."""
     beside: tuple[Mapping[str, object], ...] = field(default=(), hash=False)
     """The cards of other weights that it holds, as those of an evidential head."""
+    architecture: str = ""
+    """What kind of network it is: networks of one architecture are a sample of it."""
+    pair: tuple[str, ...] = ()
+    """The names of the networks that it holds side by side; empty: it is one network."""
 
     @property
     def objection(self) -> str:
@@ -222,14 +226,18 @@ def model(
     card: Mapping[str, object] | None = None,
     files: Files | None = None,
     beside: tuple[Mapping[str, object], ...] = (),
+    architecture: str = "",
+    pair: tuple[str, ...] = (),
 ) -> Callable[[Build], Build]:
     """Register a network under its function's name; `files` says what weights of the user's it is made of.
 
-    `beside` are the cards of shipped weights that it holds beside its own.
+    `beside` are the cards of shipped weights that it holds beside its own. `architecture` says what the network is an
+    example of, and `pair` which networks it holds where it is two of them side by side: for suites that generalise over
+    networks.
     """
 
     def register(function: Build) -> Build:
-        models.add(Model(function, train, card or {}, files, beside))
+        models.add(Model(function, train, card or {}, files, beside, architecture, pair))
         return function
 
     return register

@@ -4,7 +4,7 @@ import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -27,6 +27,11 @@ def _plain(name: str) -> str:
 Name = Annotated[str, AfterValidator(_plain)]
 
 
+def question_of(task: str) -> str:
+    """Return the question that a task puts to a network: its name without the network's."""
+    return task.partition("@")[0]
+
+
 class Suite(BaseModel):
     """Tasks, methods and metrics under one name and version; a score always belongs to `suite@version`."""
 
@@ -46,6 +51,15 @@ class Suite(BaseModel):
     """Settings that differ from a part's defaults, by the part's name."""
     sweep: dict[str, tuple[bool | int | float | str, ...]] = {}
     """Values of a setting: each method that has the setting enters as one variant for each of them."""
+    cluster: Literal["task", "network"] = "task"
+    """What the tasks are a sample of: tasks of their families, or networks of their architectures.
+
+    Families, or architectures, are fixed, and weigh the same; of a network, the mean over its tasks counts.
+    """
+    margin: float = Field(default=0.0, ge=0, lt=1)
+    """The difference between two methods below which none is claimed."""
+    columns: tuple[str, ...] = ()
+    """The questions that are shown beside the ranking, and do not count for it."""
 
     @field_validator("tasks", "methods", "metrics")
     @classmethod
@@ -69,6 +83,15 @@ class Suite(BaseModel):
         cells = len(self.tasks) * methods * len(self.metrics) * self.repeats
         if cells > MOST_CELLS:
             raise ValueError(f"the suite has up to {cells:,} cells: at most {MOST_CELLS:,}, cut it into several suites")
+        return self
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        questions = {question_of(task) for task in self.tasks}
+        if strange := sorted(set(self.columns) - questions):
+            raise ValueError(f"columns: no task asks {', '.join(strange)}: choose among {', '.join(sorted(questions))}")
+        if questions == set(self.columns):
+            raise ValueError("columns: all questions are columns, and none is left to rank by")
         return self
 
     @property

@@ -1,7 +1,7 @@
 """The paired comparison of two methods, over tasks and within one."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from .clusters import Clusters
 from .normalise import TaskScores
 from .statistics import mean_interval, random_signs, task_weights
 
@@ -35,8 +36,8 @@ class Comparison:
     """Method `a` less method `b`: `overall` over tasks (family-balanced), sign-flip `p`, ROPE verdict by the interval.
 
     `families` has a row per family (over its tasks), `tasks` a row per task (over its samples), each with the fields of
-    `Paired`; a task's row also has the family. `left_out` names the admitted tasks on which one of the two has no
-    score.
+    `Paired`; a task's row also has the family. `left_out` names the tasks that count on which one of the two has no
+    score. Where the `unit` is the network, `overall` is over networks, and the families are architectures.
     """
 
     a: str
@@ -47,6 +48,7 @@ class Comparison:
     families: pd.DataFrame
     tasks: pd.DataFrame
     left_out: tuple[str, ...]
+    unit: str = "task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,25 @@ def _paired_scores(cell: pd.DataFrame, a: str, b: str, better: str, level: float
 
 
 def compare(
-    scores: TaskScores, a: str, b: str, *, level: float = 0.95, rope: float = 0.01, draws: int = 10_000, seed: int = 0
+    scores: TaskScores,
+    a: str,
+    b: str,
+    *,
+    tasks: Collection[str] | None = None,
+    clusters: Clusters | None = None,
+    margin: float = 0.0,
+    level: float = 0.95,
+    rope: float = 0.01,
+    draws: int = 10_000,
+    seed: int = 0,
 ) -> Comparison:
-    """Compare two methods by their differences on the admitted tasks that both could run; positive is for `a`."""
-    both, left_out = _by_task(scores, a, b)
-    differences, families = both["difference"].to_numpy(np.float64), both["family"].tolist()
+    """Compare two methods by their differences on the `tasks` that both could run; positive is for `a`.
+
+    Without names, the tasks are those that are admitted. A difference below `margin` is never called better or worse.
+    """
+    both, left_out = _by_task(scores, a, b, tasks)
+    units = both if clusters is None else _by_network(both, clusters)
+    differences, families = units["difference"].to_numpy(np.float64), units["family"].tolist()
     overall = _over_tasks(differences, families, level)
     by_family = [{"family": name, **asdict(paired(group, level))} for name, group in _grouped(differences, families)]
     by_task = [
@@ -110,10 +126,11 @@ def compare(
         b=b,
         overall=overall,
         p=sign_flip_p(differences, families, draws=draws, seed=seed),
-        verdict=rope_verdict(overall.low, overall.high, rope),
+        verdict=_claimed(rope_verdict(overall.low, overall.high, rope), overall, margin),
         families=pd.DataFrame(by_family),
         tasks=pd.DataFrame(by_task),
         left_out=left_out,
+        unit="network" if clusters else "task",
     )
 
 
@@ -156,6 +173,11 @@ def rope_verdict(low: float, high: float, rope: float) -> Verdict:
     return "equivalent" if -rope < low and high < rope else "undecided"
 
 
+def _claimed(verdict: Verdict, overall: Paired, margin: float) -> Verdict:
+    """The verdict, or undecided where it claims a difference that is below the margin."""
+    return "undecided" if verdict in ("better", "worse") and abs(overall.difference) < margin else verdict
+
+
 def sign_flip_p(differences: Floats, families: Sequence[str], *, draws: int = 10_000, seed: int = 0) -> float:
     """Two-sided p of the family-balanced mean under random signs of the tasks' differences (T,).
 
@@ -187,18 +209,25 @@ def holm(p: Sequence[float] | Floats) -> Floats:
     return np.asarray(np.minimum(adjusted, 1.0))
 
 
-def _by_task(scores: TaskScores, a: str, b: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Family and difference by admitted task, and the tasks on which one of the two has no score."""
+def _by_task(scores: TaskScores, a: str, b: str, tasks: Collection[str] | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Family and difference by task, and the tasks on which one of the two has no score."""
     table = scores.table
     if strange := sorted({a, b} - set(table["method"])):
         raise ValueError(f"methods {strange} are not scored; choose among {sorted(set(table['method']))}")
     admitted = scores.tasks.loc[scores.tasks["admitted"]].set_index("task")
+    admitted = admitted if tasks is None else admitted.loc[[*tasks]]
     z = table.pivot(index="task", columns="method", values="z").reindex(admitted.index)
     both = pd.DataFrame({"family": admitted["family"], "difference": z[a] - z[b]})
     common = both.dropna()
     if common.empty:
         raise ValueError(f"{a!r} and {b!r} share no admitted task; nothing can be compared")
     return common, tuple(both.index.difference(common.index))
+
+
+def _by_network(both: pd.DataFrame, clusters: Clusters) -> pd.DataFrame:
+    """Architecture and difference by network, from family and difference by task."""
+    means = clusters.pool(both[["difference"]])
+    return means.assign(family=clusters.strata(means.index))
 
 
 def _over_tasks(differences: Floats, families: Sequence[str], level: float) -> Paired:

@@ -7,15 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..benchmark.suite import question_of
+from .clusters import Clusters
 from .normalise import TaskScores
-from .statistics import critical_values, mean_interval, order, reliability, separate, tiers
+from .statistics import (
+    critical_values,
+    degrees_of_freedom,
+    effective_number,
+    mean_interval,
+    order,
+    reliability,
+    separate,
+    tiers,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Dense:
     """A table without holes: `scores` (tasks x methods), `families` by task, `portability`, `imputed` share by method.
 
-    `left_out`, a row per method that could not run everywhere: method, portability, missing (its tasks).
+    `left_out`, a row per method that could not run everywhere: method, portability, missing (its tasks). `clusters`
+    where networks are the sampling unit, and not tasks.
     """
 
     scores: pd.DataFrame
@@ -23,6 +35,17 @@ class Dense:
     portability: pd.Series
     imputed: pd.Series
     left_out: pd.DataFrame
+    clusters: Clusters | None = None
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """The scores of each sampling unit: those of tasks, or the means of networks."""
+        return self.clusters.pool(self.scores) if self.clusters else self.scores
+
+    @property
+    def strata(self) -> list[str]:
+        """The fixed stratum of each sampling unit: a task's family, or a network's architecture."""
+        return self.clusters.strata(self.units.index) if self.clusters else self.families.tolist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +57,10 @@ class Board:
     all pairs together. `minimum_detectable_difference` is the true difference that one planned comparison finds with
     80 % power, the median over pairs: pairs that differ less from task to task are told apart at less. `reliability` is
     the mean Kendall tau-b between the boards of two random halves of the tasks: an understatement for the whole, which
-    has twice the tasks.
+    has twice the tasks. `margin` is the difference below which none is claimed. `effective_tasks` is the effective
+    number of tasks, see `effective_number`. `unit` is the sampling unit (task or network), of which there are `units`
+    in the fixed `strata` (families or architectures), which leaves `freedom` degrees of freedom; `questions` are those
+    that count.
     """
 
     rows: pd.DataFrame
@@ -43,16 +69,28 @@ class Board:
     minimum_detectable_difference: float
     reliability: float
     left_out: pd.DataFrame
+    margin: float
+    effective_tasks: float
+    unit: str
+    units: int
+    strata: tuple[str, ...]
+    freedom: float
+    questions: tuple[str, ...]
 
     @property
     def undefined(self) -> str:
         """Why a board has numbers that are NaN; empty where it has none."""
-        if self.rows["n_tasks"].iloc[0] == 1:
-            return "one task: no interval, no detectable difference and no reliability"
+        if self.units == 1:
+            return f"one {self.unit}: no interval, no detectable difference and no reliability"
         return "one method: no detectable difference and no reliability" if len(self.rows) == 1 else ""
 
 
-def dense(scores: TaskScores, tasks: Collection[str] | None = None, methods: Collection[str] | None = None) -> Dense:
+def dense(
+    scores: TaskScores,
+    tasks: Collection[str] | None = None,
+    methods: Collection[str] | None = None,
+    clusters: Clusters | None = None,
+) -> Dense:
     """The admitted tasks (or those named) by the methods that ran on all of them; without names, controls stay out.
 
     Tasks are never dropped for the sake of a method: a score would then depend on who else entered.
@@ -78,16 +116,19 @@ def dense(scores: TaskScores, tasks: Collection[str] | None = None, methods: Col
         portability=portability[complete],
         imputed=table.groupby("method")["imputed_share"].mean()[complete],
         left_out=pd.DataFrame(left_out, columns=["method", "portability", "missing"]),
+        clusters=clusters,
     )
 
 
-def make_board(table: Dense, *, level: float = 0.95, draws: int = 10_000, splits: int = 200, seed: int = 0) -> Board:
+def make_board(
+    table: Dense, *, level: float = 0.95, draws: int = 10_000, splits: int = 200, seed: int = 0, margin: float = 0.0
+) -> Board:
     """Scores, their t intervals, simultaneous rank intervals and tiers of every method in the table."""
-    names = table.scores.columns
-    scores, families = table.scores.to_numpy(np.float64), table.families.tolist()
     refuse_holes(table.scores)
+    names = table.scores.columns
+    scores, families = table.units.to_numpy(np.float64), table.strata
     mean, low, high = mean_interval(scores, families, level)
-    pairs = separate(scores, families, level=level, draws=draws, seed=seed)
+    pairs = separate(scores, families, level=level, draws=draws, seed=seed, margin=margin)
     above, below = pairs.better.sum(axis=0), pairs.better.sum(axis=1)
     rows = pd.DataFrame(
         {
@@ -100,7 +141,7 @@ def make_board(table: Dense, *, level: float = 0.95, draws: int = 10_000, splits
             "tier": tiers(mean, pairs.better),
             "portability": table.portability.to_numpy(),
             "imputed": table.imputed.to_numpy(),
-            "n_tasks": len(scores),
+            "n_tasks": len(table.scores),
         },
         index=names,
     )
@@ -112,6 +153,13 @@ def make_board(table: Dense, *, level: float = 0.95, draws: int = 10_000, splits
         minimum_detectable_difference=sum(critical_values(families, level)) * error,
         reliability=reliability(scores, families, splits=splits, seed=seed),
         left_out=table.left_out,
+        margin=margin,
+        effective_tasks=effective_number(table.scores.to_numpy(np.float64)),
+        unit="network" if table.clusters else "task",
+        units=len(scores),
+        strata=tuple(sorted(set(families))),
+        freedom=degrees_of_freedom(families),
+        questions=tuple(dict.fromkeys(question_of(str(task)) for task in table.scores.index)),
     )
 
 

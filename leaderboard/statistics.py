@@ -1,7 +1,8 @@
 """Family-balanced means with intervals over tasks, simultaneous pairwise tests, tiers, the reliability of a ranking.
 
 Everywhere `scores` is (T, M), tasks by methods, without NaN, and `families` (T,) names the family of each task. The
-task is the sampling unit, families are fixed and weigh the same.
+task is the sampling unit, families are fixed and weigh the same. Where networks are the sampling unit, `scores` is
+networks by methods, and `families` names the architecture of each network.
 """
 
 import math
@@ -104,11 +105,14 @@ def mean_interval(scores: Floats, families: Sequence[str], level: float = 0.95) 
     return mean, mean - half, mean + half
 
 
-def separate(scores: Floats, families: Sequence[str], *, level: float, draws: int, seed: int) -> Separation:
+def separate(
+    scores: Floats, families: Sequence[str], *, level: float, draws: int, seed: int, margin: float = 0.0
+) -> Separation:
     """Judge all pairs at once: the sign-flip quantile of max |t|, or Bonferroni's t where that is larger.
 
     Few tasks have few sign patterns, which bounds the sign-flip quantile: alone, it would cover .7 instead of .95 for
-    12 methods on 2 families of 3 tasks, and .89 for 30 methods on 4 families of 3.
+    12 methods on 2 families of 3 tasks, and .89 for 30 methods on 4 families of 3. A pair that differs by less than
+    `margin` is not told apart, however sure the difference.
     """
     first, second = np.triu_indices(scores.shape[1], 1)
     dust = DUST * np.abs(scores).max()
@@ -120,9 +124,10 @@ def separate(scores: Floats, families: Sequence[str], *, level: float, draws: in
     flipped = max_t(spread, families, level=level, draws=draws, seed=seed)
     critical = max(flipped, bonferroni_t(len(first), families, level))
     better = np.zeros(difference.shape, dtype=np.bool_)
-    apart = np.abs(difference[first, second]) > critical * errors if math.isfinite(critical) else False
-    better[first, second] = apart & (difference[first, second] > 0)
-    better[second, first] = apart & (difference[first, second] < 0)
+    gap = difference[first, second]
+    apart = (np.abs(gap) > critical * errors if math.isfinite(critical) else False) & (np.abs(gap) >= margin - dust)
+    better[first, second] = apart & (gap > 0)
+    better[second, first] = apart & (gap < 0)
     return Separation(difference, better, critical, errors)
 
 
@@ -197,6 +202,25 @@ def tiers(mean: Floats, better: Bools) -> list[str]:
 def _letter(tier: int) -> str:
     """A … Z, then AA, AB, …"""
     return (_letter(tier // 26 - 1) if tier >= 26 else "") + chr(ord("A") + tier % 26)
+
+
+def effective_number(scores: Floats) -> float:
+    """The effective number of tasks: (sum of l)^2 / sum of l^2 over the eigenvalues l of their correlation matrix C.
+
+    This participation ratio is T^2 / sum of C_tu^2. C correlates, over methods, the residuals of the scores without the
+    tasks' and the methods' means, z_tm - z_t. - z_.m + z_..: in which way a task departs from the common order. It is 1
+    where all tasks depart alike or oppositely, and T - 1 at most, for residuals that sum to zero have correlations of
+    -1 / (T - 1) where tasks are independent. Few methods hold it down, too (M - 1 at most). Tasks that do not depart
+    are left out; NaN below three methods, or where fewer than two tasks depart.
+    """
+    rest = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
+    size = np.sqrt((rest**2).sum(axis=1))
+    departs = size > DUST * np.abs(scores).max(initial=0.0)
+    count = int(departs.sum())
+    if scores.shape[1] < 3 or count < 2:
+        return math.nan
+    rest = rest[departs] / size[departs, None]
+    return count**2 / float(((rest @ rest.T) ** 2).sum())
 
 
 def reliability(scores: Floats, families: Sequence[str], *, splits: int = 200, seed: int = 0) -> float:

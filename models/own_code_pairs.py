@@ -53,7 +53,9 @@ def _register(name: str) -> None:
 
     own_code_pair.__name__ = own_code_pair.__qualname__ = name
     own_code_pair.__doc__ = f"{first} and {second} as one network: the log-odds of the classes of both."
-    model(beside=(card_of(first), card_of(second)))(own_code_pair)
+    model(beside=(card_of(first), card_of(second)), architecture=name.split("_")[2], pair=(first, second))(
+        own_code_pair
+    )
 
 
 for each in PAIRS:

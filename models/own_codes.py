@@ -128,6 +128,7 @@ def loaded(name: str) -> nn.Module:
 def _register(name: str) -> None:
     """Register the named network: all are built alike, and differ in their weights."""
     kind, number = kind_of(name)
+    architecture = name.split("_")[2]
 
     def own_code() -> Network:
         return adapt(loaded(name), preprocess=Pixels(), example=EXAMPLE)
@@ -136,7 +137,7 @@ def _register(name: str) -> None:
     own_code.__doc__ = (
         f"{kind.words} with a code of its own, the {number}. of its kind, on free scenes, 64 x 64 pixels."
     )
-    model(train=partial(train_own_code, name), card=card_of(name))(own_code)
+    model(train=partial(train_own_code, name), card=card_of(name), architecture=architecture)(own_code)
 
 
 for each in OWN_CODES:

@@ -26,11 +26,12 @@ def comparison(found: Comparison | ProxyComparison) -> Iterator[RenderableType]:
     overall, improved = found.overall, number(found.overall.improvement, ".0%")
     difference, interval = number(overall.difference, "+.3f"), bounds(overall.low, overall.high, "+.3f")
     yield Text(
-        f"{found.a} - {found.b}: {difference} {interval} over {several(overall.n, 'task')}, "
-        f"p = {number(found.p, '.3g')} (sign flips), better on {improved} of the tasks: {found.verdict}"
+        f"{found.a} - {found.b}: {difference} {interval} over {several(overall.n, found.unit)}, "
+        f"p = {number(found.p, '.3g')} (sign flips), better on {improved} of the {found.unit}s: {found.verdict}"
     )
-    for title, rows, key in (("by family", found.families, "family"), ("by task", found.tasks, "task")):
-        table = Numbers(title, key, *PAIRED)
+    stratum = "family" if found.unit == "task" else "architecture"
+    for title, rows, key in ((stratum, found.families, "family"), ("task", found.tasks, "task")):
+        table = Numbers(f"by {title}", title, *PAIRED)
         for _, row in rows.iterrows():
             table.add_row(str(row[key]), *_paired(row))
         yield table

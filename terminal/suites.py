@@ -18,7 +18,7 @@ from ..leaderboard.board import Standing
 from ..leaderboard.escape import cut
 from ..leaderboard.ranking import Board
 from ..leaderboard.report.tables import Findings
-from ..leaderboard.report.words import arrow, outcome, passes, several
+from ..leaderboard.report.words import arrow, generalises, not_counted, outcome, passes, rests_on, several
 from .screen import Data, Numbers, bounds, number, records
 
 FEW = 2
@@ -62,11 +62,12 @@ def boards(standing: Standing) -> Iterator[RenderableType]:
             continue
         shown.add(tasks)
         yield _board(standing, track, board)
-        yield Text(f"{_rests_on(board)}\n", style="dim")
+        yield Text(f"{generalises(board)}\n{rests_on(board)}\n", style="dim")
     yield from _proxies(standing)
     if standing.unranked:
         yield Text(f"no ranking: {standing.unranked}")
         return
+    yield from (Text(line, style="yellow") for line in not_counted(standing.incomplete))
     for _, task in standing.scores.tasks.iterrows():
         if not task["admitted"]:
             yield Text(f"not counted: {task['task']}: {cut(task['reason'])}", style="yellow")
@@ -75,14 +76,6 @@ def boards(standing: Standing) -> Iterator[RenderableType]:
             yield Text(
                 f"flagged: {task['task']}: the canary {task['canary']} beats {beaten} of the methods", style="yellow"
             )
-
-
-def _rests_on(board: Board) -> str:
-    return board.undefined or (
-        f"minimum detectable difference {number(board.minimum_detectable_difference, '.2f')} "
-        "(median over pairs, at 80 % power); "
-        f"Kendall's tau between two halves of the tasks {number(board.reliability, '.2f')}"
-    )
 
 
 def _proxies(standing: Standing) -> Iterator[RenderableType]:

@@ -70,7 +70,7 @@ def ranking(track: Track) -> alt.LayerChart:
     base = alt.Chart(data).encode(
         y=place, color=alt.Color("role:N", scale=ROLES, legend=None), tooltip=_tooltip("score", "low", "high", "rank")
     )
-    title = "control-normalised score, 95 % t interval over tasks (random = 0, oracle = 1)"
+    title = f"control-normalised score, 95 % t interval over {track.board.unit}s (random = 0, oracle = 1)"
     dots = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=alt.X("score:Q", scale=scale, title=title), shape=alt.Shape("role:N", scale=SHAPES, legend=None)
     )

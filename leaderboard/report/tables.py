@@ -13,6 +13,7 @@ from ...benchmark.registry import TRUTH_WORDS, metrics
 from ...benchmark.results import Results
 from .._run_maps import sample_sets
 from ..board import Standing
+from ..clusters import Clusters
 from ..escape import file_names
 from ..ranking import Board
 from .outcomes import Outcome, outcomes
@@ -27,7 +28,8 @@ class Track:
 
     `table`, a row per method, best first and unranked ones last: role, tier, rank, rank_low, rank_high, score, low,
     high, portability, imputed, n_tasks, forward, backward, seconds; NaN where a method is not ranked. `families` has
-    the same rows and a column per family: the mean normalised score, NaN where a method lacks one of its tasks.
+    the same rows and a column per family, or per architecture where networks are the sampling unit, and one per
+    question that is shown beside: the mean normalised score, NaN where a method lacks one of its tasks.
     """
 
     name: str
@@ -95,6 +97,11 @@ class Findings:
         table = self.standing.scores.table
         wide = table.pivot(index="method", columns="task", values="z")
         return wide.reindex(index=self.order, columns=list(self.results.headline()))
+
+    @property
+    def unit(self) -> str:
+        """The sampling unit of the rankings: task or network."""
+        return str(self.results.manifest["suite"].get("cluster", "task"))
 
     def flagged(self, track: Track) -> pd.DataFrame:
         """The tasks of a ranking on which a canary beats half of the methods."""
@@ -243,20 +250,28 @@ def degenerate_maps(values: Tensor) -> dict[str, int]:
 
 
 def _track(findings: Findings, name: str, board: Board) -> Track:
-    tasks = findings.standing.tasks(name)
-    scores = findings.standing.scores.table
-    scores = scores[scores["task"].isin(tasks)]
-    table = _ranking(scores, board, findings.costs)
+    standing = findings.standing
+    tasks, clusters = standing.tasks(name), standing.clusters
+    every = standing.scores.table
+    scores = every[every["task"].isin(tasks)]
+    table = _ranking(scores, board, findings.costs, clusters)
     kinds = tuple(sorted(set(scores["truth_type"])))
-    return Track(name, tuple(tasks), kinds, board, table, _families(scores, table.index))
+    group = scores["task"].map(clusters.stratum) if clusters else scores["family"]
+    beside = {task: f"{question}, not counted" for question, some in standing.columns.items() for task in some}
+    shown = [_means_by(scores.assign(group=group), table.index)]
+    if beside:
+        others = every[every["task"].isin(beside)]
+        shown.append(_means_by(others.assign(group=others["task"].map(beside)), table.index))
+    return Track(name, tuple(tasks), kinds, board, table, pd.concat(shown, axis=1))
 
 
-def _ranking(scores: pd.DataFrame, board: Board, costs: pd.DataFrame) -> pd.DataFrame:
+def _ranking(scores: pd.DataFrame, board: Board, costs: pd.DataFrame, clusters: Clusters | None) -> pd.DataFrame:
     """The board's rows, with the controls at their places among them and the methods that are not ranked below."""
     by_method = scores.groupby("method")
+    controls = scores[scores["role"] == "control"].pivot(index="task", columns="method", values="z")
     rest = pd.DataFrame(
         {
-            "score": scores[scores["role"] == "control"].groupby("method")["z"].mean(),
+            "score": clusters.balanced(controls) if clusters else controls.mean(),
             "portability": by_method["z"].apply(lambda z: z.notna().mean()),
             "imputed": by_method["imputed_share"].mean(),
             "n_tasks": by_method["z"].count(),
@@ -267,9 +282,10 @@ def _ranking(scores: pd.DataFrame, board: Board, costs: pd.DataFrame) -> pd.Data
     return table.join(costs).sort_values(["score", "portability"], ascending=False, kind="stable", na_position="last")
 
 
-def _families(scores: pd.DataFrame, methods: Iterable[str]) -> pd.DataFrame:
+def _means_by(scores: pd.DataFrame, methods: Iterable[str]) -> pd.DataFrame:
+    """The mean normalised score by method and by the tasks' group."""
     wide = scores.pivot(index="task", columns="method", values="z")
-    family = scores.drop_duplicates("task").set_index("task")["family"].reindex(wide.index)
-    groups = wide.groupby(family)
+    group = scores.drop_duplicates("task").set_index("task")["group"].reindex(wide.index)
+    groups = wide.groupby(group)
     complete = groups.count().eq(groups.size(), axis=0)
     return groups.mean().where(complete).T.reindex(list(methods))

@@ -12,6 +12,7 @@ from ..escape import csv, plain
 from .bibtex import citation, key_of, references
 from .render import render
 from .tables import LEVEL, Findings, Track
+from .words import generalises
 
 
 def write_markdown(findings: Findings, folder: Path) -> Path:
@@ -74,8 +75,10 @@ def _track(track: Track) -> dict[str, object]:
         "truth_types": track.truth_types,
         **{
             name: getattr(board, name)
-            for name in ("critical", "minimum_detectable_difference", "reliability", "undefined")
+            for name in ("critical", "minimum_detectable_difference", "reliability", "margin", "effective_tasks")
         },
+        "undefined": board.undefined,
+        "generalises": generalises(board),
         "rows": _records(_board_frame(track).drop(columns="track")),
         "better": {name: row.index[row].tolist() for name, row in board.better.iterrows()},
     }

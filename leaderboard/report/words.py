@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..ranking import Board
+
 NONE = "–"
 
 
@@ -74,3 +76,39 @@ def named(words: Sequence[str], limit: int = 12) -> str:
     """List words in a line, the first `limit` of them."""
     more = f" and {len(words) - limit} more" if len(words) > limit else ""
     return ", ".join(words[:limit]) + more
+
+
+def generalises(board: Board) -> str:
+    """Say in one sentence what the scores, intervals and ranks of a board speak of."""
+    over = "family" if board.unit == "task" else "architecture"
+    strata, freedom = ", ".join(board.strata), f"{board.freedom:.3g} degrees of freedom"
+    facts = f"{several(board.units, board.unit)}, {freedom}"
+    if board.unit == "task":
+        rest = "families are fixed, and weigh the same; tasks about one network count as independent"
+    else:
+        asked = f"asked {', '.join(board.questions)}"
+        rest = f"{asked}; architectures and questions are fixed, and weigh the same"
+    return f"Scores generalise over {board.unit}s of {several(len(board.strata), over)} ({strata}; {facts}): {rest}."
+
+
+def not_counted(incomplete: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say in a sentence each which networks do not count, and why."""
+    return [
+        f"{name} does not count, for {named(lacking)} is not admitted there." for name, lacking in incomplete.items()
+    ]
+
+
+def rests_on(board: Board) -> str:
+    """Say in one line what a board can tell apart, and how much it rests on; or why it cannot say."""
+    below = f"no difference below {number(board.margin)} is claimed; " if board.margin else ""
+    return below + (
+        board.undefined
+        or f"minimum detectable difference {number(board.minimum_detectable_difference)} "
+        f"(median over pairs, at 80 % power); ranking reliability {number(board.reliability)}; "
+        f"{effective(board)}"
+    )
+
+
+def effective(board: Board) -> str:
+    """Say how many independent tasks those of a board are worth."""
+    return f"effective number of tasks {number(board.effective_tasks, 1)} of {board.rows['n_tasks'].iloc[0]}"
