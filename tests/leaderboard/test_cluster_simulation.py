@@ -1,0 +1,158 @@
+"""Simulated coverage and power where networks are the sampling unit, from a random-effects model of known components.
+
+A score is a method's level, how it does on an architecture (fixed), on a network, on a scene, and on that scene with
+that network; every network has scenes of its own.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from heatproof.leaderboard.statistics import critical_values, mean_interval, residuals, separate
+
+Floats = npt.NDArray[np.float64]
+METHODS, ARCHITECTURES, SCENES = 12, 2, 100
+
+
+@dataclass(frozen=True)
+class Components:
+    """Variances of the difference of two methods."""
+
+    network: float
+    scene: float
+    network_scene: float
+    architecture: float
+
+
+MEASURED = {
+    "shapley": Components(0.0072, 0.173, 0.154, 0.022),
+    "contrast": Components(0.0062, 0.094, 0.090, 0.047),
+    "mean of questions": Components(0.0014, 0.034, 0.026, 0.015),
+}
+"""Of 11 methods on creatures, whose code is public; ResNets of five seeds."""
+
+
+def boards(
+    parts: Components, level: Floats, networks: int, repeats: int, scenes: int = SCENES
+) -> tuple[Floats, Floats]:
+    """Scores of networks (repeats, architectures x networks, methods), scene by scene, and their true means."""
+    rng, count = np.random.default_rng(0), ARCHITECTURES * networks
+
+    def drawn(variance: float, *shape: int) -> Floats:
+        """Per method: half the variance of a difference."""
+        return np.sqrt(variance / 2) * rng.standard_normal((*shape, len(level)))
+
+    architecture = drawn(parts.architecture, ARCHITECTURES)
+    architecture -= architecture.mean(axis=0)  # fixed: what is averaged over is known
+    scores = np.empty((repeats, count, len(level)))
+    for one in scores:
+        scene = drawn(parts.scene, count, scenes) + drawn(parts.network_scene, count, scenes)
+        one[:] = np.repeat(architecture, networks, axis=0) + drawn(parts.network, count) + scene.mean(axis=1)
+    return scores + level, level
+
+
+def strata(networks: int) -> list[str]:
+    return [f"architecture {place}" for place in range(ARCHITECTURES) for _ in range(networks)]
+
+
+def coverage(parts: Components, networks: int, repeats: int) -> float:
+    """The share of intervals, of a score and of a planned difference, that hold the truth."""
+    scores, truth = boards(parts, np.linspace(0, 0.8, METHODS), networks, repeats)
+    held = []
+    for one in scores:
+        both = np.hstack([one, one[:, 1:] - one[:, :-1]])
+        _, low, high = mean_interval(both, strata(networks))
+        true = np.concatenate([truth, np.diff(truth)])
+        held.append((low <= true) & (true <= high))
+    return float(np.mean(held))
+
+
+def simultaneous(parts: Components, networks: int, repeats: int) -> float:
+    """The share of boards on which the intervals of all pairs hold their true differences."""
+    scores, truth = boards(parts, np.linspace(0, 0.8, METHODS), networks, repeats)
+    first, second = np.triu_indices(METHODS, 1)
+    true, held = truth[first] - truth[second], 0
+    for seed, one in enumerate(scores):
+        pairs = separate(one, strata(networks), level=0.95, draws=500, seed=seed)
+        off = np.abs(pairs.difference[first, second] - true)
+        held += bool((off <= pairs.critical * pairs.errors).all())
+    return held / repeats
+
+
+def power(parts: Components, gap: float, networks: int, repeats: int, margin: float = 0.0) -> tuple[float, float]:
+    """How often a true difference is found: by one planned comparison, and among all pairs of twelve methods."""
+    level = gap * (np.arange(METHODS) % 2)
+    scores, _ = boards(parts, level, networks, repeats)
+    planned, among = 0, 0.0
+    critical = critical_values(strata(networks), 0.95)[0]
+    for seed, one in enumerate(scores):
+        difference = one[:, 1] - one[:, 0]
+        error = np.sqrt((residuals(difference[:, None], strata(networks)) ** 2).sum())
+        planned += difference.mean() > max(critical * error, margin)
+        better = separate(one, strata(networks), level=0.95, draws=300, seed=seed, margin=margin).better
+        among += better[1::2, ::2].mean()
+    return planned / repeats, among / repeats
+
+
+def error(share: float, repeats: int) -> float:
+    """Three Monte-Carlo standard errors."""
+    return 3 * float(np.sqrt(share * (1 - share) / repeats))
+
+
+@pytest.mark.parametrize("networks", [2, 4])
+def test_intervals_over_networks_cover_quick(networks: int) -> None:
+    assert coverage(MEASURED["shapley"], networks, 300) == pytest.approx(0.95, abs=0.02)
+
+
+def test_all_pairs_cover_at_once_quick() -> None:
+    assert simultaneous(MEASURED["mean of questions"], 4, 150) >= 0.94 - error(0.94, 150)
+
+
+def test_a_planned_pair_is_found_quick() -> None:
+    planned, _ = power(MEASURED["mean of questions"], 0.1, 4, 60)
+    assert planned >= 0.8 - error(0.8, 60)
+
+
+def test_scenes_or_tasks_as_the_unit_would_not_cover() -> None:
+    """Five questions about each of eight networks, which share half of its deviation, are not forty tasks."""
+    rng, held, by_network = np.random.default_rng(0), 0, 0
+    for _ in range(1000):
+        own = rng.standard_normal((8, 1))
+        tasks = np.sqrt(0.5) * own + np.sqrt(0.5) * rng.standard_normal((8, 5))
+        _, low, high = mean_interval(tasks.reshape(40, 1), ["a"] * 20 + ["b"] * 20)
+        held += bool(low[0] <= 0 <= high[0])
+        _, low, high = mean_interval(tasks.mean(axis=1, keepdims=True), strata(4))
+        by_network += bool(low[0] <= 0 <= high[0])
+    assert held / 1000 < 0.85
+    assert by_network / 1000 == pytest.approx(0.95, abs=error(0.95, 1000))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("networks", [2, 3, 4])
+@pytest.mark.parametrize("parts", MEASURED.values(), ids=[*MEASURED])
+def test_intervals_over_networks_cover(parts: Components, networks: int) -> None:
+    assert 0.93 <= coverage(parts, networks, 2000) <= 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("networks", [3, 4])
+@pytest.mark.parametrize("parts", MEASURED.values(), ids=[*MEASURED])
+def test_all_pairs_cover_at_once(parts: Components, networks: int) -> None:
+    assert simultaneous(parts, networks, 1000) >= 0.94
+
+
+@pytest.mark.slow
+def test_a_planned_pair_is_found() -> None:
+    """Of the mean of questions; one question alone has not the power."""
+    assert power(MEASURED["mean of questions"], 0.1, 4, 500)[0] >= 0.8
+    assert power(MEASURED["shapley"], 0.1, 4, 500)[0] < 0.8
+
+
+@pytest.mark.slow
+def test_with_a_margin_no_smaller_difference_is_claimed() -> None:
+    """A true difference that is the margin looks smaller half of the time, and is claimed as rarely."""
+    parts = MEASURED["mean of questions"]
+    assert power(parts, 0.1, 4, 500, margin=0.1)[0] <= 0.5 + error(0.5, 500)
+    assert power(parts, 0.13, 4, 500, margin=0.1)[0] >= 0.8
