@@ -222,6 +222,8 @@ class Metric(Part):
     """The imputer for what it hides, unless it is told otherwise; empty: the task's own."""
     descriptive: tuple[str, ...] = ()
     """Its scores that describe a map, and need not order the truth, noise and the truth's opposite by themselves."""
+    chance: float | None = None
+    """What all its scores expect of a random map whose opposite is as likely, where symmetry tells; None: unknown."""
     words = METRIC_WORDS
 
     def __post_init__(self) -> None:
@@ -315,15 +317,17 @@ def metric(
     imputer: str = "",
     descriptive: tuple[str, ...] = (),
     passes: Passes | None = None,
+    chance: float | None = None,
 ) -> Callable[[FunctionT], FunctionT]:
     """Register a metric under its function's name; `better` is a direction, or one for each of its named scores.
 
     One that hides something with an `imputer` of its own names it, and its `descriptive` scores, which do not tell the
-    truth from its opposite by themselves.
+    truth from its opposite by themselves. `chance` is what it expects of a random map whose opposite is as likely, the
+    zero of normalised scores: 0 where opposite maps have opposite scores.
     """
 
     def register(function: FunctionT) -> FunctionT:
-        metrics.add(Metric(function, paper, passes, (), better, reads, scale_free, imputer, descriptive))
+        metrics.add(Metric(function, paper, passes, (), better, reads, scale_free, imputer, descriptive, chance))
         return function
 
     return register

@@ -132,6 +132,12 @@ class Results:
         """Return the score that counts for each task that knows the truth."""
         return {name: card["headline"] for name, card in self.manifest["tasks"].items() if card["headline"]}
 
+    def chance(self) -> dict[str, float]:
+        """Return what a random map scores on average, for each task whose headline score declares it."""
+        cards = self.manifest["metrics"].values()
+        declared = {score: card.get("chance") for card in cards for score in card["better"]}
+        return {task: zero for task, score in self.headline().items() if (zero := declared.get(score)) is not None}
+
     @cached_property
     def truthless(self) -> tuple[str, ...]:
         """The tasks that know no truth: they have proxies, and count for no ranking."""

@@ -8,9 +8,10 @@ from ..benchmark import BlackBox, Differentiable, Layered, metrics, tasks
 from ..benchmark.capabilities import LADDER
 from ..benchmark.results import Results
 from ..benchmark.suite import Suite, question_of
+from ._headline_rows import ORACLE, RANDOM
 from .clusters import Clusters, clusters_of, incomplete
 from .compare import Comparison, ProxyComparison, compare, compare_proxies
-from .normalise import ORACLE, RANDOM, TaskScores, task_scores
+from .normalise import TaskScores, task_scores
 from .ranking import Board, dense, make_board
 
 TRACKS = {"differentiable": Differentiable, "black box": BlackBox, "layered": Layered}
@@ -60,7 +61,8 @@ class Standing:
         """The control-normalised score of each method on each task; of entrants, those that are finished."""
         rows = self.results.scores
         rows = rows[~rows["method"].isin(self.results.unfinished)]
-        return task_scores(rows, self.results.headline(), canaries=self.results.methods("canary"))
+        chance, canaries = self.results.chance(), self.results.methods("canary")
+        return task_scores(rows, self.results.headline(), canaries=canaries, chance=chance)
 
     @property
     def unranked(self) -> str:

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import stats
+
+from ._headline_rows import ORACLE, RANDOM, headline_rows, refuse_holes
 
 Floats = npt.NDArray[np.float64]
 Row = dict[str, object]
 
-RANDOM = "random"
-ORACLE = "oracle"
 ADMISSION_SHARE = 0.95
 ADMISSION_GAP = 0.1
-"""The least mean distance of the oracle from random: nearer, a score is mostly noise that a small number divides."""
+"""The least mean distance of the oracle from chance: nearer, a score is mostly noise that a small number divides."""
+DOUBT = 1e-4
+"""The improbability of the random control's mean at which a declared chance is not believed."""
 ROUNDING = 1e-9
 """Controls that are nearer, relative to their size, differ by rounding alone."""
-COLUMNS = ("task", "family", "truth_type", "method", "score", "seed", "sample", "value", "status")
-STATUSES = frozenset({"ok", "skipped", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,9 @@ class TaskScores:
     (of z over samples), n (samples), seeds, imputed, imputed_samples (of n x seeds values), imputed_share.
 
     `tasks`, a row per task: task, family, truth_type, score, n, undefined (samples that the controls do not define),
-    random, oracle, gap (oracle - random, raw; 0 where that is rounding), share (of samples on which the oracle beats
-    random), admitted, reason (why not), canary (the strongest), canary_share (of the entrants that it beats), flagged
-    (canary_share >= 1/2).
+    random, chance (the zero of its scale: as declared, or what random has), oracle, gap (oracle - chance, raw; 0 where
+    that is rounding), share (of samples on which the oracle beats chance), admitted, reason (why not), canary (the
+    strongest), canary_share (of the entrants that it beats), flagged (canary_share >= 1/2).
 
     `samples`, a row per (task, method, sample): value (the mean over seeds, imputed where undefined) and z, whose mean
     is the task's z.
@@ -44,8 +45,18 @@ class TaskScores:
     samples: pd.DataFrame
 
 
-def task_scores(scores: pd.DataFrame, headline: Mapping[str, str], *, canaries: Collection[str] = ()) -> TaskScores:
+def task_scores(
+    scores: pd.DataFrame,
+    headline: Mapping[str, str],
+    *,
+    canaries: Collection[str] = (),
+    chance: Mapping[str, float] | None = None,
+) -> TaskScores:
     """Normalise each task's headline score by its controls: (raw - random) / (oracle - random), never clipped.
+
+    Where `chance` says what random has on average, that is the zero in place of what it has here, whose noise would
+    move all methods together; random's own z is then what it has here, and a task on which that cannot be chance is not
+    admitted.
 
     A sample counts where the oracle is defined in every seed and random in at least one: the same samples for every
     method. A value that a method lacks there (failed cell, NaN, no row) becomes the random control's value on that
@@ -56,12 +67,13 @@ def task_scores(scores: pd.DataFrame, headline: Mapping[str, str], *, canaries: 
     ValueError.
 
     `se` is the delta method over samples, seeds averaged first: sd_i[(a_i - r_i) - z (o_i - r_i)] / (|gap| sqrt n). It
-    is 0 for the two controls, whose z is exact, and NaN where nothing was observed. A seed effect common to all samples
-    is not in it.
+    is 0 for the controls that define the scale, whose z is exact, and NaN where nothing was observed. A seed effect
+    common to all samples is not in it.
     """
-    rows = _headline_rows(scores, headline)
-    _refuse_holes(rows, headline, canaries)
-    grids = [_grid(group, canaries) for _, group in rows.groupby("task", sort=True)]
+    rows = headline_rows(scores, headline)
+    refuse_holes(rows, headline, canaries)
+    declared = chance or {}
+    grids = [_grid(group, canaries, declared.get(str(task))) for task, group in rows.groupby("task", sort=True)]
     tables = [pd.DataFrame([_method_row(grid, method) for method in grid.status]) for grid in grids]
     reports = [_task_row(grid, table) for grid, table in zip(grids, tables, strict=True)]
     return TaskScores(
@@ -82,66 +94,28 @@ class _Grid:
     values: dict[str, Floats]
     status: dict[str, str]
     roles: dict[str, str]
+    zeros: Floats
+    """The score by chance on each sample: as declared, or what random has."""
 
     def control(self, name: str) -> float:
         return _mean(self.values[name]) if name in self.values else math.nan
 
     @property
+    def chance(self) -> float:
+        return _mean(self.zeros)
+
+    @property
     def gap(self) -> float:
-        """The distance of the oracle from random; 0 where that is rounding."""
-        oracle, random = self.control(ORACLE), self.control(RANDOM)
-        apart = oracle - random
-        return 0.0 if abs(apart) <= ROUNDING * max(abs(oracle), abs(random)) else apart
+        """The distance of the oracle from chance; 0 where that is rounding."""
+        oracle = self.control(ORACLE)
+        apart = oracle - self.chance
+        return 0.0 if abs(apart) <= ROUNDING * max(abs(oracle), abs(self.chance)) else apart
 
     def normalise(self, value: float) -> float:
-        return (value - self.control(RANDOM)) / self.gap if self.gap else math.nan
+        return (value - self.chance) / self.gap if self.gap else math.nan
 
 
-def _headline_rows(scores: pd.DataFrame, headline: Mapping[str, str]) -> pd.DataFrame:
-    """The rows of each task's headline score, refused if they contradict themselves."""
-    if missing := [column for column in COLUMNS if column not in scores.columns]:
-        raise ValueError(f"scores lacks the columns {missing}; give one row per value with {list(COLUMNS)}")
-    rows = scores[scores["score"] == scores["task"].map(dict(headline))]
-    if strange := sorted(set(rows["status"].unique()) - STATUSES):
-        raise ValueError(f"unknown status {strange}; use one of {sorted(STATUSES)}")
-    keys = ["task", "method", "seed", "sample"]
-    if rows.duplicated(keys).any():
-        twice = rows.loc[rows.duplicated(keys), keys].iloc[0].to_dict()
-        raise ValueError(f"two values for {twice}; keep one per (task, method, score, seed, sample)")
-    mixed = rows.groupby(["task", "method", "seed"])["status"].nunique() > 1
-    if mixed.any():
-        raise ValueError(f"cell {mixed.index[mixed][0]} has several statuses; a cell is either ok, skipped or failed")
-    return rows
-
-
-def _refuse_holes(rows: pd.DataFrame, headline: Mapping[str, str], canaries: Collection[str]) -> None:
-    """Raise unless the controls, the canaries and every (task, method, seed) are there."""
-    methods = set(rows["method"].unique())
-    if absent := sorted({RANDOM, ORACLE, *canaries} - methods):
-        raise ValueError(f"no headline scores of {absent}; controls and canaries must run on every task")
-    if holes := _holes(rows, headline):
-        shown = ", ".join(holes[:5]) + (", …" if len(holes) > 5 else "")
-        raise ValueError(f"missing cells ({len(holes)}): {shown}; run them, or record them as failed or skipped")
-
-
-def _holes(rows: pd.DataFrame, headline: Mapping[str, str]) -> list[str]:
-    """The cells that are not there: a method owes a task all of its own seeds that the task knows, and at least one."""
-    cells = set(rows[["task", "method", "seed"]].drop_duplicates().itertuples(index=False, name=None))
-    of_method: dict[str, set[int]] = {}
-    of_task: dict[str, set[int]] = {task: set() for task in headline}
-    for task, method, seed in cells:
-        of_method.setdefault(method, set()).add(seed)
-        of_task[task].add(seed)
-    owed = [
-        (task, method, seed)
-        for task, of_this in of_task.items()
-        for method, own in of_method.items()
-        for seed in (own & of_this) or {min(own)}
-    ]
-    return [f"{task}/{method}/seed {seed}" for task, method, seed in sorted(set(owed) - cells)]
-
-
-def _grid(rows: pd.DataFrame, canaries: Collection[str]) -> _Grid:
+def _grid(rows: pd.DataFrame, canaries: Collection[str], chance: float | None) -> _Grid:
     """Arrange one task's rows, keep the samples that the controls define, and impute."""
     labels = _labels(rows)
     wide = _wide(rows, labels["task"])
@@ -150,14 +124,16 @@ def _grid(rows: pd.DataFrame, canaries: Collection[str]) -> _Grid:
     blocks = {m: np.ascontiguousarray(wide[m], dtype=np.float64) for m, s in status.items() if s != "skipped"}
     counted = _counted(blocks, len(wide))
     blocks = {method: block[counted] for method, block in blocks.items()}
+    zeros = _zeros(blocks, chance)
     return _Grid(
         labels=labels,
         samples=[str(sample) for sample in wide.index[counted]],
         undefined=int((~counted).sum()),
         blocks=blocks,
-        values=_impute(blocks),
+        values=_impute(blocks, zeros),
         status=status,
         roles={m: "control" if m in (RANDOM, ORACLE) else "canary" if m in canaries else "entrant" for m in status},
+        zeros=zeros,
     )
 
 
@@ -196,12 +172,20 @@ def _counted(blocks: Mapping[str, Floats], n: int) -> npt.NDArray[np.bool_]:
     return np.asarray(np.isfinite(blocks[ORACLE]).all(axis=1) & np.isfinite(blocks[RANDOM]).any(axis=1))
 
 
-def _impute(blocks: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Per method the mean over seeds (n,), with the random control's value wherever the method has none."""
+def _zeros(blocks: Mapping[str, Floats], chance: float | None) -> Floats:
+    """The score by chance on each sample (n,): as declared, or the mean over random's seeds."""
+    if RANDOM not in blocks:
+        return np.full(0, np.nan)
+    found = np.array([row[np.isfinite(row)].mean() for row in blocks[RANDOM]], dtype=np.float64)
+    return found if chance is None else np.full(len(found), chance)
+
+
+def _impute(blocks: Mapping[str, Floats], zeros: Floats) -> dict[str, Floats]:
+    """Per method the mean over seeds (n,), with the score by chance wherever the method has none."""
     if RANDOM not in blocks:
         return {method: np.full(0, np.nan) for method in blocks}
-    chance = np.array([row[np.isfinite(row)].mean() for row in blocks[RANDOM]], dtype=np.float64)
-    return {method: chance if method == RANDOM else _seed_means(block, chance) for method, block in blocks.items()}
+    own = _zeros(blocks, None)
+    return {method: own if method == RANDOM else _seed_means(block, zeros) for method, block in blocks.items()}
 
 
 def _seed_means(block: Floats, chance: Floats) -> Floats:
@@ -243,21 +227,21 @@ def _standard_error(grid: _Grid, method: str, z: float) -> float:
     """The delta method for a ratio of means that share their samples; NaN for fewer than two."""
     if len(grid.samples) < 2 or math.isnan(z):
         return math.nan
-    chance = grid.values[RANDOM]
-    influence = (grid.values[method] - chance) - z * (grid.values[ORACLE] - chance)
+    influence = (grid.values[method] - grid.zeros) - z * (grid.values[ORACLE] - grid.zeros)
     return float(influence.std(ddof=1) / abs(grid.gap) / math.sqrt(len(influence)))
 
 
 def _task_row(grid: _Grid, table: pd.DataFrame) -> Row:
     """The row of one task in `TaskScores.tasks`."""
     share = _oracle_share(grid)
-    reason = _objection(grid.gap, share)
+    reason = _objection(grid.gap, share) or _disbelief(grid)
     canary, beaten = _strongest_canary(table)
     return {
         **grid.labels,
         "n": len(grid.samples),
         "undefined": grid.undefined,
         "random": grid.control(RANDOM),
+        "chance": grid.chance,
         "oracle": grid.control(ORACLE),
         "gap": grid.gap,
         "share": share,
@@ -270,10 +254,10 @@ def _task_row(grid: _Grid, table: pd.DataFrame) -> Row:
 
 
 def _oracle_share(grid: _Grid) -> float:
-    """The share of samples on which the oracle is beyond random, in the direction in which it is on average."""
+    """The share of samples on which the oracle is beyond chance, in the direction in which it is on average."""
     if not grid.samples:
         return math.nan
-    beyond = (grid.values[ORACLE] - grid.values[RANDOM]) * np.sign(grid.gap) > 0
+    beyond = (grid.values[ORACLE] - grid.zeros) * np.sign(grid.gap) > 0
     return float(beyond.mean())
 
 
@@ -290,6 +274,17 @@ def _objection(gap: float, share: float) -> str:
         if share >= ADMISSION_SHARE
         else f"the oracle beats random on {share:.0%} of samples, {ADMISSION_SHARE:.0%} needed"
     )
+
+
+def _disbelief(grid: _Grid) -> str:
+    """Why a declared chance is not believed: random's mean is too far from it; empty if it is."""
+    off = grid.values[RANDOM] - grid.zeros
+    if len(off) < 2 or not off.any():
+        return ""
+    p = stats.ttest_1samp(off, 0.0).pvalue if np.ptp(off) else 0.0
+    if p >= DOUBT:
+        return ""
+    return f"random has {grid.control(RANDOM):.3g} on average, and {grid.chance:g} is declared as chance"
 
 
 def _strongest_canary(table: pd.DataFrame) -> tuple[str, float]:
@@ -311,6 +306,6 @@ def _sample_rows(grid: _Grid) -> pd.DataFrame:
             "method": np.repeat(np.array(list(grid.values), dtype=object), len(grid.samples)),
             "sample": grid.samples * len(grid.values),
             "value": values,
-            "z": (values - grid.control(RANDOM)) / grid.gap if grid.gap else np.full(len(values), np.nan),
+            "z": (values - grid.chance) / grid.gap if grid.gap else np.full(len(values), np.nan),
         }
     )

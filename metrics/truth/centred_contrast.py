@@ -8,7 +8,7 @@ from ...benchmark import metric, per_unit, rounding_of, uncancelled
 from ._centred import agreement
 
 
-@metric(better="higher")
+@metric(better="higher", chance=0.0)
 def centred_contrast(
     attribution: Tensor,
     effect: Tensor,

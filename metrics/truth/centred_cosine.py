@@ -6,7 +6,7 @@ from ...benchmark import metric, per_unit, rounding_of
 from ._centred import agreement
 
 
-@metric(better="higher", passes=lambda: (0, 0))
+@metric(better="higher", passes=lambda: (0, 0), chance=0.0)
 def centred_cosine(attribution: Tensor, effect: Tensor, parts: Tensor) -> Tensor:
     """Pearson's correlation of the units' relevance with what really removing them does; 0 for equal relevance.
 

@@ -356,3 +356,39 @@ def test_refusals(case: str) -> None:
     spoil, message = REFUSED[case]
     with pytest.raises(ValueError, match=message):
         task_scores(spoil(draw()), HEADLINE, canaries=["edges"])
+
+
+def test_a_declared_chance_is_the_zero() -> None:
+    """Nothing of random's own noise moves the others; what fails has exactly 0, and random what it has here."""
+    scores = draw()
+    found = task_scores(scores, HEADLINE, chance={"t1": 0.19})
+    oracle = slow_raw(scores, "t1", "oracle")
+    for method in SEEDS:
+        expected = (slow_raw(scores, "t1", method) - 0.19) / (oracle - 0.19)
+        assert row(found, "t1", method)["z"] == pytest.approx(expected, abs=1e-12)
+    assert row(found, "t1", "random")["se"] > 0
+    assert row(found, "t1", "oracle")["se"] == pytest.approx(0, abs=1e-12)
+    assert (report(found)["chance"], report(found)["gap"]) == pytest.approx((0.19, oracle - 0.19))
+    assert report(found)["random"] == pytest.approx(slow_raw(scores, "t1", "random"))
+    failed = task_scores(replaced(scores, "t1", "good", "failed"), HEADLINE, chance={"t1": 0.19})
+    assert row(failed, "t1", "good")["z"] == 0
+    samples = found.samples.query("task == 't1' and method == 'noisy'")
+    assert samples["z"].mean() == pytest.approx(row(found, "t1", "noisy")["z"])
+
+
+def test_another_task_keeps_its_measured_zero() -> None:
+    scores = draw()
+    declared, measured = task_scores(scores, HEADLINE, chance={"t1": 0.19}), task_scores(scores, HEADLINE)
+    other = [result.table.query("task == 't2'") for result in (declared, measured)]
+    pd.testing.assert_frame_equal(*other, check_exact=True)
+    assert report(measured, "t2")["chance"] == report(measured, "t2")["random"]
+
+
+def test_a_declared_chance_that_random_contradicts_is_not_believed() -> None:
+    """Random has .2 there, with a standard error of .017."""
+    found = task_scores(draw(), HEADLINE, chance={"t1": 0.0})
+    assert not report(found)["admitted"]
+    assert (
+        report(found)["reason"] == f"random has {report(found)['random']:.3g} on average, and 0 is declared as chance"
+    )
+    assert report(task_scores(draw(), HEADLINE, chance={"t1": 0.2}))["reason"] == ""

@@ -192,3 +192,14 @@ def test_a_zero_map_is_the_zero_vector_of_centred_contrast() -> None:
     expected = [slow_pearson(own[i].tolist(), (own[i] - other[i]).tolist()) for i in range(6)]
     assert found == pytest.approx(expected, abs=1e-9)
     assert contrast(own, other, answering(0 * own, 0 * own), "centred_contrast") == [0.0] * 6
+
+
+def test_opposite_maps_have_opposite_scores_so_that_chance_is_zero() -> None:
+    """The proof that 0 is what random has on average: its map and the opposite one are equally likely."""
+    assert {name for name in metrics if metrics[name].chance is not None} == {"centred_cosine", "centred_contrast"}
+    maps = torch.randn(2, *EFFECTS[0].shape, generator=torch.Generator().manual_seed(3)).double()
+    for name in ("centred_cosine", "centred_contrast"):
+        found, opposite = (contrast(*EFFECTS, answering(*(sign * maps)), name) for sign in (1, -1))
+        assert metrics[name].chance == 0
+        assert found == pytest.approx([-value for value in opposite], abs=1e-12)
+        assert max(map(abs, found)) > 0.1
