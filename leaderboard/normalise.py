@@ -16,9 +16,9 @@ Row = dict[str, object]
 
 ADMISSION_SHARE = 0.95
 ADMISSION_GAP = 0.1
-"""The least mean distance of the oracle from chance: nearer, a score is mostly noise that a small number divides."""
+"""How far the oracle must be from random, on average: nearer, a score is mostly noise that a small number divides."""
 DOUBT = 1e-4
-"""The improbability of the random control's mean at which a declared chance is not believed."""
+"""How improbable the random control's mean must be for a chance that is declared not to be believed."""
 ROUNDING = 1e-9
 """Controls that are nearer, relative to their size, differ by rounding alone."""
 
@@ -32,9 +32,9 @@ class TaskScores:
     (of z over samples), n (samples), seeds, imputed, imputed_samples (of n x seeds values), imputed_share.
 
     `tasks`, a row per task: task, family, truth_type, score, n, undefined (samples that the controls do not define),
-    random, chance (the zero of its scale: as declared, or what random has), oracle, gap (oracle - chance, raw; 0 where
-    that is rounding), share (of samples on which the oracle beats chance), admitted, reason (why not), canary (the
-    strongest), canary_share (of the entrants that it beats), flagged (canary_share >= 1/2).
+    random (what it has here), chance (the zero of the scale: as declared, or random), oracle, gap (oracle - chance,
+    raw; 0 where that is rounding), share (of samples on which the oracle beats chance), admitted, reason (why not),
+    canary (the strongest), canary_share (of the entrants that it beats), flagged (canary_share >= 1/2).
 
     `samples`, a row per (task, method, sample): value (the mean over seeds, imputed where undefined) and z, whose mean
     is the task's z.
@@ -54,8 +54,8 @@ def task_scores(
 ) -> TaskScores:
     """Normalise each task's headline score by its controls: (raw - random) / (oracle - random), never clipped.
 
-    Where `chance` says what random has on average, that is the zero in place of what it has here, whose noise would
-    move all methods together; random's own z is then what it has here, and a task on which that cannot be chance is not
+    Where `chance` says what random has on average, that is its value on every sample in place of what it happens to
+    have here, whose noise would move all methods together. A task on which what it has cannot be chance is not
     admitted.
 
     A sample counts where the oracle is defined in every seed and random in at least one: the same samples for every
@@ -67,7 +67,7 @@ def task_scores(
     ValueError.
 
     `se` is the delta method over samples, seeds averaged first: sd_i[(a_i - r_i) - z (o_i - r_i)] / (|gap| sqrt n). It
-    is 0 for the controls that define the scale, whose z is exact, and NaN where nothing was observed. A seed effect
+    is 0 for the two controls, whose z is exact, and NaN where nothing was observed. A seed effect
     common to all samples is not in it.
     """
     rows = headline_rows(scores, headline)
@@ -94,25 +94,21 @@ class _Grid:
     values: dict[str, Floats]
     status: dict[str, str]
     roles: dict[str, str]
-    zeros: Floats
-    """The score by chance on each sample: as declared, or what random has."""
+    measured: Floats
+    """The mean over random's seeds (n,); its value is this, or the chance that is declared."""
 
     def control(self, name: str) -> float:
         return _mean(self.values[name]) if name in self.values else math.nan
 
     @property
-    def chance(self) -> float:
-        return _mean(self.zeros)
-
-    @property
     def gap(self) -> float:
-        """The distance of the oracle from chance; 0 where that is rounding."""
-        oracle = self.control(ORACLE)
-        apart = oracle - self.chance
-        return 0.0 if abs(apart) <= ROUNDING * max(abs(oracle), abs(self.chance)) else apart
+        """How far the oracle is from random; 0 where that is rounding."""
+        oracle, random = self.control(ORACLE), self.control(RANDOM)
+        apart = oracle - random
+        return 0.0 if abs(apart) <= ROUNDING * max(abs(oracle), abs(random)) else apart
 
     def normalise(self, value: float) -> float:
-        return (value - self.chance) / self.gap if self.gap else math.nan
+        return (value - self.control(RANDOM)) / self.gap if self.gap else math.nan
 
 
 def _grid(rows: pd.DataFrame, canaries: Collection[str], chance: float | None) -> _Grid:
@@ -124,16 +120,16 @@ def _grid(rows: pd.DataFrame, canaries: Collection[str], chance: float | None) -
     blocks = {m: np.ascontiguousarray(wide[m], dtype=np.float64) for m, s in status.items() if s != "skipped"}
     counted = _counted(blocks, len(wide))
     blocks = {method: block[counted] for method, block in blocks.items()}
-    zeros = _zeros(blocks, chance)
+    measured = np.array([row[np.isfinite(row)].mean() for row in blocks.get(RANDOM, ())], dtype=np.float64)
     return _Grid(
         labels=labels,
         samples=[str(sample) for sample in wide.index[counted]],
         undefined=int((~counted).sum()),
         blocks=blocks,
-        values=_impute(blocks, zeros),
+        values=_impute(blocks, measured if chance is None else np.full(len(measured), chance)),
         status=status,
         roles={m: "control" if m in (RANDOM, ORACLE) else "canary" if m in canaries else "entrant" for m in status},
-        zeros=zeros,
+        measured=measured,
     )
 
 
@@ -172,20 +168,11 @@ def _counted(blocks: Mapping[str, Floats], n: int) -> npt.NDArray[np.bool_]:
     return np.asarray(np.isfinite(blocks[ORACLE]).all(axis=1) & np.isfinite(blocks[RANDOM]).any(axis=1))
 
 
-def _zeros(blocks: Mapping[str, Floats], chance: float | None) -> Floats:
-    """The score by chance on each sample (n,): as declared, or the mean over random's seeds."""
-    if RANDOM not in blocks:
-        return np.full(0, np.nan)
-    found = np.array([row[np.isfinite(row)].mean() for row in blocks[RANDOM]], dtype=np.float64)
-    return found if chance is None else np.full(len(found), chance)
-
-
-def _impute(blocks: Mapping[str, Floats], zeros: Floats) -> dict[str, Floats]:
+def _impute(blocks: Mapping[str, Floats], chance: Floats) -> dict[str, Floats]:
     """Per method the mean over seeds (n,), with the score by chance wherever the method has none."""
     if RANDOM not in blocks:
         return {method: np.full(0, np.nan) for method in blocks}
-    own = _zeros(blocks, None)
-    return {method: own if method == RANDOM else _seed_means(block, zeros) for method, block in blocks.items()}
+    return {method: chance if method == RANDOM else _seed_means(block, chance) for method, block in blocks.items()}
 
 
 def _seed_means(block: Floats, chance: Floats) -> Floats:
@@ -227,7 +214,8 @@ def _standard_error(grid: _Grid, method: str, z: float) -> float:
     """The delta method for a ratio of means that share their samples; NaN for fewer than two."""
     if len(grid.samples) < 2 or math.isnan(z):
         return math.nan
-    influence = (grid.values[method] - grid.zeros) - z * (grid.values[ORACLE] - grid.zeros)
+    chance = grid.values[RANDOM]
+    influence = (grid.values[method] - chance) - z * (grid.values[ORACLE] - chance)
     return float(influence.std(ddof=1) / abs(grid.gap) / math.sqrt(len(influence)))
 
 
@@ -240,8 +228,8 @@ def _task_row(grid: _Grid, table: pd.DataFrame) -> Row:
         **grid.labels,
         "n": len(grid.samples),
         "undefined": grid.undefined,
-        "random": grid.control(RANDOM),
-        "chance": grid.chance,
+        "random": _mean(grid.measured),
+        "chance": grid.control(RANDOM),
         "oracle": grid.control(ORACLE),
         "gap": grid.gap,
         "share": share,
@@ -254,10 +242,10 @@ def _task_row(grid: _Grid, table: pd.DataFrame) -> Row:
 
 
 def _oracle_share(grid: _Grid) -> float:
-    """The share of samples on which the oracle is beyond chance, in the direction in which it is on average."""
+    """The share of samples on which the oracle is beyond random, in the direction in which it is on average."""
     if not grid.samples:
         return math.nan
-    beyond = (grid.values[ORACLE] - grid.zeros) * np.sign(grid.gap) > 0
+    beyond = (grid.values[ORACLE] - grid.values[RANDOM]) * np.sign(grid.gap) > 0
     return float(beyond.mean())
 
 
@@ -278,13 +266,13 @@ def _objection(gap: float, share: float) -> str:
 
 def _disbelief(grid: _Grid) -> str:
     """Why a declared chance is not believed: random's mean is too far from it; empty if it is."""
-    off = grid.values[RANDOM] - grid.zeros
+    off = grid.measured - grid.values[RANDOM]
     if len(off) < 2 or not off.any():
         return ""
     p = stats.ttest_1samp(off, 0.0).pvalue if np.ptp(off) else 0.0
     if p >= DOUBT:
         return ""
-    return f"random has {grid.control(RANDOM):.3g} on average, and {grid.chance:g} is declared as chance"
+    return f"random has {_mean(grid.measured):.3g} on average, and {grid.control(RANDOM):g} is declared as chance"
 
 
 def _strongest_canary(table: pd.DataFrame) -> tuple[str, float]:
@@ -306,6 +294,6 @@ def _sample_rows(grid: _Grid) -> pd.DataFrame:
             "method": np.repeat(np.array(list(grid.values), dtype=object), len(grid.samples)),
             "sample": grid.samples * len(grid.values),
             "value": values,
-            "z": (values - grid.chance) / grid.gap if grid.gap else np.full(len(values), np.nan),
+            "z": (values - grid.control(RANDOM)) / grid.gap if grid.gap else np.full(len(values), np.nan),
         }
     )

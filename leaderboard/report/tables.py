@@ -257,7 +257,7 @@ def _track(findings: Findings, name: str, board: Board) -> Track:
     table = _ranking(scores, board, findings.costs, clusters)
     kinds = tuple(sorted(set(scores["truth_type"])))
     group = scores["task"].map(clusters.stratum) if clusters else scores["family"]
-    beside = {task: f"{question}, not counted" for question, some in standing.columns.items() for task in some}
+    beside = {task: f"{question} (not counted)" for question, some in standing.columns.items() for task in some}
     shown = [_means_by(scores.assign(group=group), table.index)]
     if beside:
         others = every[every["task"].isin(beside)]

@@ -48,6 +48,12 @@ def value(row: Mapping[str, float]) -> str:
     return number(row["mean"], digits) + plus
 
 
+def random(row: Mapping[str, float]) -> str:
+    """Write what random has on a task, and what it is taken for where that is known."""
+    known = "" if math.isnan(row["chance"]) or row["chance"] == row["random"] else f", taken as {row['chance']:g}"
+    return number(row["random"]) + known
+
+
 def outcome(row: Mapping[str, Any] | None) -> str:
     """Write a mean with the half width of its interval, or why there is none; a dash where nothing was asked."""
     if row is None:

@@ -59,6 +59,10 @@ def test_a_suite_is_read(tmp_path: Path) -> None:
             "the suite has up to 251,000 cells: at most 250,000, cut it into several suites",
         ),
         ("[settings.b]", "[sweep]\na = [1]\nb = [2]\n[settings.b]", "sweep: .*a, b cannot be swept at once"),
+        ("samples = 4", 'samples = 4\ncluster = "scene"', "cluster: Input should be 'task' or 'network'"),
+        ("samples = 4", "samples = 4\nmargin = -0.1", "margin: .*greater than or equal to 0"),
+        ("samples = 4", 'samples = 4\ncolumns = ["e"]', "columns: no task asks e: choose among a"),
+        ("samples = 4", 'samples = 4\ncolumns = ["a"]', "columns: all questions are columns, and none is left"),
     ],
 )
 def test_what_is_wrong_is_one_line_that_names_the_file(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -67,6 +71,14 @@ def test_what_is_wrong_is_one_line_that_names_the_file(tmp_path: Path, old: str,
         read_suite(path)
     assert str(refusal.value).startswith(str(path))
     assert "\n" not in str(refusal.value)
+
+
+def test_tasks_are_the_sample_and_every_difference_counts_unless_a_suite_says_otherwise(tmp_path: Path) -> None:
+    bare = read_suite(written(tmp_path, WHOLE))
+    assert (bare.cluster, bare.margin, bare.columns) == ("task", 0.0, ())
+    more = 'tasks = ["a@one", "b@one"]\ncluster = "network"\nmargin = 0.1\ncolumns = ["b"]'
+    told = read_suite(written(tmp_path, WHOLE.replace('tasks = ["a"]', more)))
+    assert (told.cluster, told.margin, told.columns) == ("network", 0.1, ("b",))
 
 
 @pytest.mark.parametrize("key", ["name", "version"])

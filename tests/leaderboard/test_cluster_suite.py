@@ -1,0 +1,203 @@
+"""A suite that generalises over networks, from its file to every format of its report."""
+
+import io
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from heatproof.api import run
+from heatproof.benchmark import Batch, Gate, Network, Truth, column_units
+from heatproof.benchmark import model as register_model
+from heatproof.benchmark import task as register_task
+from heatproof.benchmark.entries import registries
+from heatproof.benchmark.results import Results
+from heatproof.benchmark.suite import Suite
+from heatproof.leaderboard.board import Standing, refuse_unrankable
+from heatproof.leaderboard.report import write_report
+from heatproof.leaderboard.report.tables import Findings
+from heatproof.terminal.screen import Screen
+from heatproof.terminal.studies import comparison
+from heatproof.terminal.suites import boards
+
+COLUMNS = 6
+NETWORKS = {"plain": ("plain_1", "plain_2", "plain_3"), "bent": ("bent_1", "bent_2")}
+NAMES = [name for names in NETWORKS.values() for name in names]
+PAIR = "plain_1_and_2"
+SUITE = """
+name = "clustered"
+version = "1"
+samples = 12
+repeats = 2
+cluster = "network"
+margin = 0.1
+columns = ["doubles", "both"]
+tasks = [TASKS]
+methods = ["random", "oracle", "edges", "gradient", "input_x_gradient", "leave_one_out"]
+metrics = ["centred_cosine"]
+"""
+TASKS = [*(f"{question}@{name}" for question in ("effects", "doubles") for name in NAMES), f"both@{PAIR}"]
+
+
+def network(seed: int, bent: bool) -> Network:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        first = nn.Linear(COLUMNS, 4)
+        return Network(nn.Sequential(first, *([nn.Softplus(), nn.Linear(4, 2)] if bent else [nn.Linear(4, 2)])))
+
+
+def rows(gate: Gate, split: str, size: int) -> Batch:
+    x = torch.randn(size, COLUMNS, generator=torch.Generator().manual_seed(1))
+    ids = tuple(f"{split}-{n}" for n in range(size))
+    return Batch(ids, x, gate.logits(x).argmax(1), column_units(x), torch.zeros_like(x))
+
+
+def removed(gate: Gate, batch: Batch, times: float = 1.0) -> Truth:
+    """The fall of the score when a column becomes zero."""
+    keep = ~torch.eye(COLUMNS, dtype=torch.bool)
+    whole = gate.score(batch.x, batch.target)
+    without = torch.stack([gate.score(batch.x * kept, batch.target) for kept in keep], 1)
+    return Truth(batch.units, effect=times * (whole[:, None] - without).double())
+
+
+def effects(gate: Gate, batch: Batch) -> Truth:
+    """How much does each column count?"""
+    return removed(gate, batch)
+
+
+def doubles(gate: Gate, batch: Batch) -> Truth:
+    """How much does each column count twice?"""
+    return removed(gate, batch, 2.0)
+
+
+def both(gate: Gate, batch: Batch) -> Truth:
+    """How much does each column count for two networks?"""
+    return removed(gate, batch)
+
+
+def add_network(name: str, kind: str, seed: int, pair: tuple[str, ...] = ()) -> None:
+    def build() -> Network:
+        return network(seed, kind == "bent")
+
+    build.__name__ = build.__qualname__ = name
+    build.__doc__ = "A small network."
+    register_model(architecture=kind, pair=pair)(build)
+
+
+def add_parts() -> None:
+    for seed, name in enumerate(NAMES):
+        add_network(name, name.partition("_")[0], seed)
+    add_network(PAIR, "plain", 9, ("plain_1", "plain_2"))
+    ask = partial(
+        register_task, samples=rows, family="small", truth_type="analytic", headline="centred_cosine", knows={"effect"}
+    )
+    for question in (effects, doubles):
+        ask(on=tuple(NAMES), readout="logit")(question)
+    ask(on=(PAIR,), readout="logit")(both)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Results]:
+    """A run of the suite, whose parts stay as long as it is looked at."""
+    folder = tmp_path_factory.mktemp("clustered")
+    path = folder / "clustered.toml"
+    path.write_text(SUITE.replace("TASKS", ", ".join(f'"{task}"' for task in TASKS)))
+    add_parts()
+    yield run(str(path), folder / "run")
+    for registry in registries.values():
+        for name, part in list(registry._parts.items()):
+            if part.function.__module__ == __name__:
+                del registry._parts[name]
+
+
+def printed(*shown: object) -> str:
+    file = io.StringIO()
+    Screen(file=file, width=200, markup=False, emoji=False).print(*shown, sep="\n")
+    return " ".join(file.getvalue().split())
+
+
+def suite(**changes: object) -> Suite:
+    names = ("random", "oracle")
+    whole = {"name": "s", "version": "1", "samples": 2, "methods": names, "metrics": ("centred_cosine",)}
+    return Suite.model_validate({**whole, "cluster": "network", **changes})
+
+
+def test_every_format_says_what_it_generalises_over(results: Results, tmp_path: Path) -> None:
+    standing = Standing(results)
+    board = standing.boards["differentiable"]
+    assert (board.unit, board.units, board.margin, board.questions) == ("network", 5, 0.1, ("effects",))
+    freedom = (1 / 2 + 1 / 3) ** 2 / (1 / 4 + 1 / 9 / 2)
+    says = (
+        f"Scores generalise over networks of 2 architectures (bent, plain; 5 networks, {freedom:.3g} degrees of "
+        "freedom): asked effects; architectures and questions are fixed, and weigh the same."
+    )
+    report, shown = write_report(results, tmp_path, ["html"]).parent, printed(*boards(standing))
+    for text in (shown, *((report / name).read_text() for name in ("index.html", "report.md", "board.tex"))):
+        assert says in text
+        assert "no difference below" in text.lower()
+    assert "effective number of tasks" in shown
+    track = json.loads((report / "board.json").read_text())["tracks"]["differentiable"]
+    assert (track["generalises"], track["margin"]) == (says, 0.1)
+    assert track["effective_tasks"] == board.effective_tasks
+
+
+def test_a_column_counts_for_nothing(results: Results) -> None:
+    """The board is that of the counted question alone: its networks' scores, in closed form."""
+    standing = Standing(results)
+    board, table = standing.boards["differentiable"].rows, standing.scores.table.set_index(["task", "method"])["z"]
+    z = {kind: [table[f"effects@{name}", "gradient"] for name in names] for kind, names in NETWORKS.items()}
+    error = sum(stats.sem(values) ** 2 for values in z.values()) ** 0.5 / 2
+    assert board.loc["gradient", "score"] == pytest.approx(sum(sum(v) / len(v) for v in z.values()) / 2)
+    half = board.loc["gradient", "high"] - board.loc["gradient", "score"]
+    assert half == pytest.approx(stats.t.ppf(0.975, standing.boards["differentiable"].freedom) * error)
+    shown = Findings(results).tracks[0].families
+    assert [*shown] == ["bent", "plain", "both (not counted)", "doubles (not counted)"]
+    assert shown.loc["gradient", "plain"] == pytest.approx(sum(z["plain"]) / 3)
+    assert shown.loc["gradient", "doubles (not counted)"] == pytest.approx(
+        sum(table[f"doubles@{name}", "gradient"] for name in NAMES) / 5
+    )
+    assert standing.columns == {"doubles": sorted(TASKS[5:10]), "both": [TASKS[10]]}
+
+
+def test_random_is_the_zero_by_symmetry(results: Results) -> None:
+    table = Standing(results).scores
+    random = table.table[table.table["method"] == "random"]
+    assert random["z"].tolist() == [0] * len(TASKS)
+    assert (table.tasks["chance"] == 0).all()
+    assert (table.tasks["random"] != 0).all()
+
+
+def test_a_comparison_is_over_networks(results: Results) -> None:
+    shown = printed(*comparison(Standing(results).compare("leave_one_out", "edges")))
+    assert "over 5 networks" in shown
+    assert "by architecture" in shown
+    assert "doubles@" not in shown
+
+
+def test_a_network_that_lacks_an_admitted_question_does_not_count(results: Results) -> None:
+    whole, standing = Standing(results).counted, Standing(results)
+    standing.scores.tasks.loc[standing.scores.tasks["task"] == "effects@plain_2", "admitted"] = False
+    assert standing.incomplete == {"plain_2": ("effects",)}
+    assert standing.counted == [task for task in whole if task != "effects@plain_2"]
+    assert standing.boards["differentiable"].units == 4
+    assert "plain_2 does not count, for effects is not admitted there." in printed(*boards(standing))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "columns", "message"),
+    [
+        (["effects@plain_1", f"both@{PAIR}"], [], "is about plain_1 and plain_2 at once, .*make 'both' one of"),
+        (["effects@plain_1", "effects@bent_1", "doubles@plain_1"], [], "s@1: bent_1 is not asked doubles, as other"),
+        (["linear"], [], "linear: its network does not say of which architecture it is"),
+    ],
+)
+def test_a_suite_whose_networks_cannot_be_the_unit_is_refused(
+    results: Results, tasks: list[str], columns: list[str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        refuse_unrankable(suite(tasks=tasks, columns=columns, metrics=("centred_cosine", "effect_cosine")))
