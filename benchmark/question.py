@@ -47,7 +47,7 @@ class Model(Entry):
     beside: tuple[Mapping[str, object], ...] = field(default=(), hash=False)
     """The cards of other weights that it holds, as those of an evidential head."""
     architecture: str = ""
-    """What kind of network it is: networks of one architecture are a sample of it."""
+    """The kind of network: networks of one architecture are a sample of it."""
     pair: tuple[str, ...] = ()
     """The names of the networks that it holds side by side; empty: it is one network."""
 

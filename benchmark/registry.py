@@ -223,7 +223,7 @@ class Metric(Part):
     descriptive: tuple[str, ...] = ()
     """Its scores that describe a map, and need not order the truth, noise and the truth's opposite by themselves."""
     chance: float | None = None
-    """What all its scores expect of a random map whose opposite is as likely, where symmetry tells; None: unknown."""
+    """The mean of all its scores over random maps whose opposites are as likely, where symmetry tells it; or None."""
     words = METRIC_WORDS
 
     def __post_init__(self) -> None:

@@ -52,7 +52,7 @@ class Suite(BaseModel):
     sweep: dict[str, tuple[bool | int | float | str, ...]] = {}
     """Values of a setting: each method that has the setting enters as one variant for each of them."""
     cluster: Literal["task", "network"] = "task"
-    """What the tasks are a sample of: tasks of their families, or networks of their architectures.
+    """The population that the tasks are a sample of: tasks of their families, or networks of their architectures.
 
     Families, or architectures, are fixed, and weigh the same; of a network, the mean over its tasks counts.
     """

@@ -16,9 +16,9 @@ Row = dict[str, object]
 
 ADMISSION_SHARE = 0.95
 ADMISSION_GAP = 0.1
-"""How far the oracle must be from random, on average: nearer, a score is mostly noise that a small number divides."""
+"""The least mean distance of the oracle from random: nearer, a score is mostly noise that a small number divides."""
 DOUBT = 1e-4
-"""How improbable the random control's mean must be for a chance that is declared not to be believed."""
+"""The improbability of the random control's mean at which a declared chance is not believed."""
 ROUNDING = 1e-9
 """Controls that are nearer, relative to their size, differ by rounding alone."""
 
@@ -102,7 +102,7 @@ class _Grid:
 
     @property
     def gap(self) -> float:
-        """How far the oracle is from random; 0 where that is rounding."""
+        """The distance of the oracle from random; 0 where that is rounding."""
         oracle, random = self.control(ORACLE), self.control(RANDOM)
         apart = oracle - random
         return 0.0 if abs(apart) <= ROUNDING * max(abs(oracle), abs(random)) else apart

@@ -46,9 +46,9 @@ OWN_CODES: Final = tuple(f"own_code_{kind}_{number}" for kind in KINDS for numbe
 
 AT_LEAST: Final = {"accuracy_clear": 0.96, "accuracy_evidence_only_clear": 0.98}
 ABOVE_CHANCE: Final = 0.03
-"""How much more often than by chance a network may be right without the evidence."""
+"""The most by which a network may be right more often than by chance without the evidence."""
 ERROR: Final = 0.025
-"""How far its probabilities may be from the code's, on average over classes and subsets of parts."""
+"""The most by which its probabilities may differ from the code's, on average over classes and subsets of parts."""
 
 
 def kind_of(name: str) -> tuple[Kind, int]:

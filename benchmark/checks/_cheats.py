@@ -24,7 +24,7 @@ COUNTS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """What a cheat knows about N samples: nothing that comes from the network's answer to the sample itself."""
+    """The knowledge of a cheat about N samples: nothing that comes from the network's answer to the sample itself."""
 
     x: Tensor
     baseline: Tensor
@@ -52,23 +52,23 @@ def squared_edges_in_the_centre(blind: Blind) -> Tensor:
 
 
 def magnitude(blind: Blind) -> Tensor:
-    """How far the input is from its baseline."""
+    """The distance of the input from its baseline."""
     return _per_element((blind.x - blind.baseline).abs())
 
 
 def magnitude_in_the_centre(blind: Blind) -> Tensor:
-    """How far the picture is from its baseline, more in the centre."""
+    """The distance of the picture from its baseline, more in the centre."""
     return magnitude(blind) * _centre(blind)
 
 
 def surprise_in_the_centre(blind: Blind) -> Tensor:
-    """How unlike its surroundings a pixel is, more in the centre."""
+    """The difference of a pixel from its surroundings, more in the centre."""
     picture = _picture(blind)
     return _per_element((picture - _surroundings(picture, FAR)).abs()) * _centre(blind)
 
 
 def dark_outlines_in_the_centre(blind: Blind) -> Tensor:
-    """How much darker than its near surroundings a pixel is, more in the centre."""
+    """The darkness of a pixel against its near surroundings, more in the centre."""
     brightness = _picture(blind).mean(1, keepdim=True)
     return _per_element((_surroundings(brightness, NEAR) - brightness).clamp(min=0)) * _centre(blind)
 

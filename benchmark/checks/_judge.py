@@ -17,7 +17,7 @@ ASKED, OTHER = "asked of the target", "asked of the rival"
 """Under which names the maps travel in the truth, to be told to a metric that explains again."""
 
 Values = Sequence[Tensor]
-"""What is said about the parts (N, P) for the target and, where there is one, for the rival."""
+"""Statements about the parts (N, P) for the target and, where there is one, for the rival."""
 
 
 def told(target: Tensor, truth: Truth) -> Tensor:

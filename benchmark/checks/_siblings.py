@@ -12,7 +12,7 @@ from ..question import Model, Task, tasks
 from ._judge import Values, values_of
 
 OWN, SAME = "its own prediction", "the same target"
-"""What another network is asked about."""
+"""A question as it is put to another network."""
 
 
 def siblings(task: Task) -> Iterator[Task]:

@@ -24,14 +24,14 @@ from .oracles import holder
 
 SPLIT = "test"
 REPEATS = 50
-"""How many random maps of each sample chance is taken from."""
+"""The number of random maps of each sample that chance is taken from."""
 
 ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a task's headline score gives; `networks`, `cheats` and `amortised` from 0 (random) to 1 (the oracle)."""
+    """Figures of a task's headline score; `networks`, `cheats` and `amortised` from 0 (random) to 1 (the oracle)."""
 
     samples: int
     better: Better
@@ -44,13 +44,13 @@ class Figures:
     noise: float
     """The standard deviation of the score of one random map per sample, from 0 to 1."""
     distorted: Mapping[str, float]
-    """What distorted truths score."""
+    """The scores of distorted truths."""
     networks: Mapping[str, float]
-    """What the truths about other networks score, each by itself and their mean."""
+    """The scores of the truths about other networks, each by itself and their mean."""
     cheats: Mapping[str, float]
-    """What cheats score that never ask the network about the sample."""
+    """The scores of cheats that never ask the network about the sample."""
     amortised: float
-    """What the mean truth of other samples of the same class scores, which asks the network for the class."""
+    """The score of the mean truth of other samples of the same class, which asks the network for the class."""
     unasked: Mapping[str, str]
     """Why other networks could not be asked, by their names."""
     skipped: Mapping[str, str]
@@ -58,12 +58,12 @@ class Figures:
 
     @property
     def gap(self) -> float:
-        """How much better than random maps the truth is."""
+        """The lead of the truth over random maps."""
         return self._beyond(self.oracle, self.random)
 
     @property
     def above(self) -> Mapping[str, float]:
-        """How much better than the truth the distorted truths are."""
+        """The lead of the distorted truths over the truth."""
         return {name: self._beyond(score, self.oracle) for name, score in self.distorted.items()}
 
     def _beyond(self, one: float, other: float) -> float:

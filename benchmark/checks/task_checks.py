@@ -11,9 +11,9 @@ from ._task_figures import Figures, figures
 
 SAMPLES = 48
 GAP = 0.1
-"""How far, at least, the truth is from random maps."""
+"""The least distance of the truth from random maps."""
 LIMIT = 0.5
-"""What the truth about another network, or a cheat, may score, where the truth has 1 and random maps 0."""
+"""The most that the truth about another network, or a cheat, may score; the truth has 1 and random maps 0."""
 ROUNDING = 1e-6
 PANEL = "let the networks differ in what they rest on, or show the task in a panel of its own, outside the headline"
 
@@ -42,7 +42,7 @@ class Subject:
 
     @cached_property
     def figures(self) -> Figures:
-        """What its headline score gives."""
+        """The figures of its headline score."""
         return figures(self.task, self.samples)
 
     @property
@@ -117,7 +117,7 @@ def best_cheat(subject: Subject) -> str:
 
 
 def amortised(subject: Subject) -> str:
-    """What is to be had by asking the network for the class alone: no cheat, and no demand."""
+    """The score that is to be had by asking the network for the class alone: no cheat, and no demand."""
     return f"the mean truth of other samples of the same class scores {subject.scaled.amortised:.2f}"
 
 
@@ -128,7 +128,7 @@ def gated(subject: Subject) -> str:
 
 
 def noise(subject: Subject) -> str:
-    """How much the random control moves every score, asked once for each sample: no demand."""
+    """The noise of the random control, asked once for each sample, which moves every score: no demand."""
     found = subject.scaled
     return f"random maps, one for each of {found.samples} samples, score 0 +- {found.noise:.3f}"
 

@@ -1,4 +1,4 @@
-"""What a network says about scenes of which only some parts are drawn, for every subset of the parts."""
+"""Answers of a network about scenes of which only some parts are drawn, for every subset of the parts."""
 
 from collections.abc import Callable
 from typing import TypeAlias

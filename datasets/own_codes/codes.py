@@ -36,7 +36,7 @@ Known: TypeAlias = tuple[Tensor, Tensor]
 """Numbers of combinations (N,), and what some code's, or network's, truth about them is, (N, 5)."""
 
 ONE_HOT: Final = np.eye(VARIANTS)[np.indices((VARIANTS,) * len(PARTS)).reshape(len(PARTS), -1).T]
-"""What each combination shows, (243, 5, 3)."""
+"""The variant of each part in each combination, one-hot (243, 5, 3)."""
 
 
 def draw_code(rng: Generator) -> Tensor:

@@ -14,7 +14,7 @@ VARIANT_STREAM: Final = 2
 NO_CLASS: Final = -1
 COMBINATIONS: Final = VARIANTS ** len(PARTS)
 PLACES: Final = torch.tensor([VARIANTS**place for place in reversed(range(len(PARTS)))])
-"""What a step of each part's variant adds to the number of a combination: the head counts slowest."""
+"""The step of a combination's number when a part's variant rises by one: the head counts slowest."""
 
 
 def free_scenes(n: int, seed: int, first: int = 0) -> Scenes:

@@ -33,7 +33,7 @@ SEEDS: Final = {
 GREY: Final = 0.5
 PATCH: Final = 8
 POOL, POOL_START = 32, 2**20
-"""How many other scenes there are to draw from: scenes of `tune` far behind those that are asked about."""
+"""The number of other scenes to draw from, and the place in `tune` where they begin, far behind those asked about."""
 RESOLUTION: Final = {"log_odds": 0.1, "logit": 0.1, "probability": 0.02}
 """By readout, the effect below which a part counts as without influence; a pair's logits are log-odds."""
 

@@ -63,7 +63,7 @@ def own_code_batch(step: int, size: int, seed: int, *, game: Tensor) -> tuple[Te
 
 @training_data
 def own_code_agreement(network: Predict, game: Tensor) -> dict[str, float]:
-    """How often a network says what its code says, whole and without some units, and how far its probabilities are off.
+    """The agreement of a network with its code, on whole scenes and without some units, and its error of probability.
 
     `clear` are the scenes of which the code tells the likeliest class by more than 0.1.
     """

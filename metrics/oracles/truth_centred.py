@@ -15,7 +15,7 @@ def centred_cosine_of_known_angles() -> Case:
 
 @oracle("centred_cosine")
 def centred_cosine_of_the_effects_at_any_size_and_offset() -> Case:
-    """What all parts have in common does not count, and neither does the size."""
+    """A constant added to all parts does not count, and neither does the size."""
     maps = [times(FIVE, size) for size in SIZES] + [[value + 7 for value in times(FIVE, size)] for size in (1.0, -2.0)]
     return effects(FIVE, maps, centred_cosine=[1.0] * 5 + [-1.0])
 

@@ -357,7 +357,7 @@ def test_a_contrast_is_told_one_map_for_each_question() -> None:
 
 
 def picture(x: Tensor) -> dict[str, Tensor]:
-    """What the cheats say about one picture beside an empty one, as pictures."""
+    """The maps of the cheats about one picture beside an empty one, as pictures."""
     both = torch.stack([x, torch.zeros_like(x)])
     parts = grid_units(both, 4)
     batch = Batch(("a", "b"), both, torch.zeros(2, dtype=torch.int64), parts, torch.zeros_like(both))

@@ -85,7 +85,7 @@ def simultaneous(parts: Components, networks: int, repeats: int) -> float:
 
 
 def power(parts: Components, gap: float, networks: int, repeats: int, margin: float = 0.0) -> tuple[float, float]:
-    """How often a true difference is found: by one planned comparison, and among all pairs of twelve methods."""
+    """The power of finding a true difference: by one planned comparison, and among all pairs of twelve methods."""
     level = gap * (np.arange(METHODS) % 2)
     scores, _ = boards(parts, level, networks, repeats)
     planned, among = 0, 0.0

@@ -66,17 +66,17 @@ def removed(gate: Gate, batch: Batch, times: float = 1.0) -> Truth:
 
 
 def effects(gate: Gate, batch: Batch) -> Truth:
-    """How much does each column count?"""
+    """Does each column count?"""
     return removed(gate, batch)
 
 
 def doubles(gate: Gate, batch: Batch) -> Truth:
-    """How much does each column count twice?"""
+    """Does each column count twice?"""
     return removed(gate, batch, 2.0)
 
 
 def both(gate: Gate, batch: Batch) -> Truth:
-    """How much does each column count for two networks?"""
+    """Does each column count for two networks?"""
     return removed(gate, batch)
 
 
