@@ -120,6 +120,8 @@ def board_data(standing: Standing) -> Data:
     return {
         "suite": standing.results.title,
         "tracks": {track: records(board.rows.reset_index()) for track, board in standing.boards.items()},
+        "generalises": {track: generalises(board) for track, board in standing.boards.items()},
+        "margin": standing.results.manifest["suite"].get("margin", 0.0),
         "tasks": [] if standing.unranked else records(standing.scores.tasks),
         "unranked": standing.unranked,
         "proxies": records(proxies[proxies["task"].isin(standing.results.truthless)]),

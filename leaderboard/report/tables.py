@@ -103,6 +103,11 @@ class Findings:
         """The sampling unit of the rankings: task or network."""
         return str(self.results.manifest["suite"].get("cluster", "task"))
 
+    @cached_property
+    def beside(self) -> tuple[str, ...]:
+        """The admitted tasks that are shown beside the rankings, and do not count for them."""
+        return tuple(task for some in self.standing.columns.values() for task in some)
+
     def flagged(self, track: Track) -> pd.DataFrame:
         """The tasks of a ranking on which a canary beats half of the methods."""
         tasks = self.tasks.loc[list(track.tasks)]

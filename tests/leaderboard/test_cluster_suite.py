@@ -23,7 +23,7 @@ from heatproof.leaderboard.report import write_report
 from heatproof.leaderboard.report.tables import Findings
 from heatproof.terminal.screen import Screen
 from heatproof.terminal.studies import comparison
-from heatproof.terminal.suites import boards
+from heatproof.terminal.suites import board_data, boards
 
 COLUMNS = 6
 NETWORKS = {"plain": ("plain_1", "plain_2", "plain_3"), "bent": ("bent_1", "bent_2")}
@@ -144,6 +144,11 @@ def test_every_format_says_what_it_generalises_over(results: Results, tmp_path: 
     track = json.loads((report / "board.json").read_text())["tracks"]["differentiable"]
     assert (track["generalises"], track["margin"]) == (says, 0.1)
     assert track["effective_tasks"] == board.effective_tasks
+    data = board_data(standing)
+    assert (data["generalises"], data["margin"]) == (dict.fromkeys(standing.boards, says), 0.1)
+    tasks = (report / "report.md").read_text().partition("## Tasks")[2].partition("\n## ")[0].splitlines()
+    beside = [line for line in tasks if "not counted" in line]
+    assert len(beside) == len([task for task in TASKS if not task.startswith("effects")])
 
 
 def test_a_column_counts_for_nothing(results: Results) -> None:
