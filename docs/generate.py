@@ -28,8 +28,8 @@ HERE = Path(__file__).parent
 BUDGET = 200
 MATRIX = """# Methods and models
 
-Made by `make docs`: every method is run on two samples of every embedded model, with 200 passes where it has a budget; the first
-network, and the first pair, of an architecture with a code of their own stand for the others.
+Made by `make docs`: every method is run on two samples of the embedded models, with 200 passes where it has a budget. The
+networks with a code of their own are explained as `creatures_resnet` and `creatures_vit` are; a pair of them has no layers to read.
 A number stands for the reason of a refusal, below. {count} methods; those of other libraries, `grad_cam@captum` and the
 like, are entrants too where the library is installed (`heatproof list methods`).
 
@@ -153,22 +153,12 @@ def family(name: str) -> str:
     return methods[name].function.__module__.split(".")[-2]
 
 
-def alike(name: str) -> list[str]:
-    """Return the networks of one architecture, or their pairs, which are all explained alike; without one, the name."""
-    kind = models[name].architecture, bool(models[name].pair)
-    return (
-        [other for other in models if kind == (models[other].architecture, bool(models[other].pair))]
-        if kind[0]
-        else [name]
-    )
-
-
 def matrix() -> str:
     """Return the page that says which method explains which model."""
     shipped = [name for name in methods if methods[name].function.__module__.startswith("heatproof.methods.")]
     names = [name for name in shipped if "@" not in name]
     shown = {task.model.name for task in map(tasks.__getitem__, tasks) if task.files is None and not task.model.files}
-    columns = [name for name in models if name in shown and name == alike(name)[0]]
+    columns = [name for name in models if name in shown and not models[name].architecture]
     found = {(name, model): outcome(methods[name], model) for name in names for model in columns}
     reasons = list(dict.fromkeys(reason for reason in found.values() if reason))
     number = {"": "✓", **{reason: str(place) for place, reason in enumerate(reasons, 1)}}
