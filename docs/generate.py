@@ -30,8 +30,9 @@ MATRIX = """# Methods and models
 
 Made by `make docs`: every method is run on two samples of the embedded models, with 200 passes where it has a budget.
 Networks with a code of their own are explained as `creatures_resnet` and `creatures_vit` are; a pair of them has no
-layers to read. A number stands for the reason of a refusal, below. {count} methods; those of other libraries, `grad_cam@captum` and the
-like, are entrants too where the library is installed (`heatproof list methods`).
+layers to read. A number stands for the reason of a refusal, below. {count} methods;
+those of other libraries, `grad_cam@captum` and the like, are entrants too where the library is installed
+(`heatproof list methods`).
 
 {table}
 
