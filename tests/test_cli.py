@@ -335,8 +335,9 @@ def test_a_task_that_is_passed_without_its_network_is_named(heatproof: Command) 
     Path("my_task.py").write_text(TASK, encoding="utf-8")
     said = heatproof("check", "tasks", "my_task.py", "--samples", "12")
     assert said.status == 1
-    assert "FAILED  best_cheat: magnitude scores 1.00 without asking the network, at most 0.50 allowed" in said.out
-    assert "ok      controls_separate: the truth has 1.00, random maps" in said.out
+    seen = " ".join(said.out.split())  # lines are as wide as the terminal
+    assert "FAILED best_cheat: magnitude scores 1.00 without asking the network, at most 0.50 allowed" in seen
+    assert "ok controls_separate: the truth has 1.00, random maps" in seen
     found = json.loads(heatproof("check", "tasks", "my_task.py", "--samples", "12", "--json").out)
     assert [check["name"] for check in found["my_task"] if not check["passed"]] == ["best_cheat"]
 
