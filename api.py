@@ -38,6 +38,11 @@ def baselines(chosen: Suite) -> Path:
     return BASELINES / f"{chosen.title}.parquet"
 
 
+def default_folder(chosen: Suite, *, verified: bool = False) -> Path:
+    """Return where a run is kept that is told no folder."""
+    return Path("runs") / f"{chosen.name}{'-verified' if verified else ''}"
+
+
 def run(
     name: str,
     out: str | Path = "",
@@ -45,14 +50,18 @@ def run(
     *,
     how: kernel.How | None = None,
     progress: kernel.Progress | None = None,
+    verified: bool = False,
+    seed: str = "",
 ) -> Results:
     """Run a suite, or with `method` (names or files) only these among the suite's stored baselines.
 
-    Results are kept in `out`, by default `runs/SUITE`; what is there already is not computed again.
+    Results are kept in `out`, by default `runs/SUITE`; what is there already is not computed again. A `verified` run,
+    by default in `runs/SUITE-verified`, draws the seed of its samples when it starts, or repeats one with its `seed`.
     """
     chosen = suite(name)
     extra, files = entrants(method)
     how = replace(how or kernel.How(), files=files)
-    stored = read_pack(baselines(chosen)) if extra else {}
-    folder = Path(out or Path("runs") / chosen.name)
-    return kernel.run(chosen, folder, extra, baselines=stored, how=how, progress=progress)
+    apart = verified or bool(seed)
+    stored = read_pack(baselines(chosen)) if extra and not apart else {}
+    folder = Path(out or default_folder(chosen, verified=apart))
+    return kernel.run(chosen, folder, extra, baselines=stored, how=how, progress=progress, verified=verified, seed=seed)

@@ -111,14 +111,19 @@ def run(
     ray: Annotated[str, typer.Option(help="The address of a Ray cluster, or `local`.")] = "",
     timeout: Annotated[float, typer.Option(min=0, help="Seconds that one explanation, or one score, may take.")] = 0.0,
     retry: Annotated[bool, typer.Option("--retry", help="Try failed cells again.")] = False,
+    verified: Annotated[
+        bool, typer.Option("--verified", help="Draw the samples' seed now; methods work apart.")
+    ] = False,
+    seed: Annotated[str, typer.Option(help="Repeat the verified run of this seed, as its run.json has it.")] = "",
     batch_size: BatchSize = 0,
     as_json: AsJson = False,
 ) -> None:
     """Run what is missing, write the report, and show where the methods stand.
 
-    With --method only that method is run; it is put among the suite's stored baselines.
+    With --method only that method is run; it is put among the suite's stored baselines. With --verified all are run, on
+    samples that nobody can have looked up; see docs/trust.md.
     """
-    from .api import entrants
+    from .api import default_folder, entrants
     from .api import run as run_suite
     from .api import suite as find
     from .benchmark.run import How
@@ -129,10 +134,10 @@ def run(
     check_formats(["html"])
     how = How(batch_size, workers, ray, timeout, retry)
     refuse_unrankable(chosen := find(suite))
-    folder = out or Path("runs") / chosen.name
+    folder = out or default_folder(chosen, verified=verified or bool(seed))
     before = set(Store(folder / "store").damaged())
     with progress("planning") as tick:
-        results = run_suite(suite, folder, method or (), how=how, progress=tick)
+        results = run_suite(suite, folder, method or (), how=how, progress=tick, verified=verified, seed=seed)
     standing = Standing(results)
     page = write_report(results, results.folder / "report", ["html"])
     show(as_json, tables.board_data(standing), tables.boards(standing))

@@ -33,6 +33,7 @@ from .registry import (
     metric,
     metrics,
 )
+from .splits import is_drawn
 from .units import (
     areas,
     at_elements,
@@ -93,6 +94,7 @@ __all__ = [
     "impute",
     "imputer",
     "imputers",
+    "is_drawn",
     "like_input",
     "mask_units",
     "method",

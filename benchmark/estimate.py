@@ -12,8 +12,9 @@ from .dependencies import PACKAGE
 from .errors import Refused
 from .gate import NUMBERS
 from .harness import Asked, explain, score
-from .plan import SPLIT, Cell
+from .plan import Cell
 from .question import Task
+from .splits import SPLIT
 from .units import unit_count
 
 FULL = 1024

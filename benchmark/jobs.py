@@ -18,7 +18,7 @@ from .gate import Gate
 from .guard import Moved, same_weights, watched
 from .harness import Asked, explain, score, sealed
 from .identity import digest
-from .plan import SPLIT, Cell
+from .plan import Cell
 from .question import Task, forget, forget_truths
 from .registry import TRUTH_WORDS
 from .store import Maps, Store
@@ -93,7 +93,7 @@ def _bare(cells: Sequence[Cell], store: Store) -> Iterator[Cell]:
     """Yield those of cells with scores whose maps are lost or damaged, and one for each lost preview."""
     whole = store.whole_maps(cell.explanation for cell in cells)
     yield from (cell for cell in cells if cell.explanation not in whole)
-    shown = {preview_key(cell.task, cell.size): cell for cell in cells}
+    shown = {preview_key(cell.task, cell.size, cell.split): cell for cell in cells}
     yield from (cell for key, cell in shown.items() if store.preview(key) is None)
 
 
@@ -223,21 +223,21 @@ def _memory(sample_set: str, size: int) -> Memory:
     return Memory()
 
 
-def preview_key(task: Task, size: int) -> str:
+def preview_key(task: Task, size: int, split: str) -> str:
     """Return where the first samples of a task are kept, so that a report can show them."""
-    return digest("preview", task.sample_set, size)
+    return digest("preview", task.sample_set, size, split)
 
 
 def _keep_preview(job: Job, store: Store) -> None:
     cell = job.cells[0]
-    key = preview_key(cell.task, cell.size)
+    key = preview_key(cell.task, cell.size, cell.split)
     if key not in store:
         with suppress(Exception):  # of samples that cannot be made, the cells say why
             store.put_preview(key, _questions(job, cell, truth=False)[:PREVIEW])
 
 
 def _questions(job: Job, cell: Cell, *, truth: bool) -> Batch:
-    return cell.task.questions(SPLIT, cell.size, job.batch_size, truth=truth)
+    return cell.task.questions(cell.split, cell.size, job.batch_size, truth=truth)
 
 
 def failure(cell: Cell, error: BaseException, timeout: float) -> Record:

@@ -3,10 +3,12 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .errors import UnknownName
 from .harness import Asked
@@ -15,7 +17,8 @@ from .jobs import preview_key
 from .plan import Cell, explanation_of, key_of
 from .provenance import provenance
 from .registry import TRUTH_WORDS, Method, Metric, Part, methods
-from .results import MANIFEST, Manifest, read_manifest
+from .results import MANIFEST, Manifest, read_manifest, seeds_in
+from .splits import PUBLIC, Seeds, split_of
 from .store import write_atomic
 from .suite import Suite
 
@@ -36,14 +39,39 @@ def earlier(folder: Path, suite: Suite) -> list[Method]:
     return found
 
 
-def keep(folder: Path, suite: Suite, cells: Sequence[Cell]) -> None:
+def seeds_of(folder: Path, seed: str = "", *, verified: bool = False) -> Seeds:
+    """Return the seeds that a run goes on with, or those that it starts with: public, given, or drawn now."""
+    before = read_manifest(folder)
+    if before is None:
+        if not (verified or seed):
+            return PUBLIC
+        return Seeds(split_of(seed), "given" if seed else "drawn", time.strftime("%Y-%m-%d"))
+    kept = seeds_in(before)
+    if verified or seed:
+        same = kept.origin != "public" and split_of(seed or kept.seed) == kept.split
+    else:
+        same = kept.origin == "public"
+    if not same:
+        _refuse_other_seeds(folder, kept)
+    return kept
+
+
+def _refuse_other_seeds(folder: Path, kept: Seeds) -> NoReturn:
+    if kept.origin == "public":
+        raise ValueError(f"{folder} is a run with the public seed: give another --out")
+    raise ValueError(f"{folder} is a verified run with the seed {kept.seed}: add --verified, or give another --out")
+
+
+def keep(folder: Path, suite: Suite, cells: Sequence[Cell], seeds: Seeds = PUBLIC) -> None:
     """Write down what is run in a directory beside what was run there before, by this process or by another."""
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         before = read_manifest(folder)
-        content = _manifest(suite, cells)
+        content = _manifest(suite, cells, seeds)
         if before is not None:
             _refuse_another(folder, before["suite"], suite)
+            if (kept := seeds_in(before)).split != seeds.split:
+                _refuse_other_seeds(folder, kept)
             _add_earlier(content, before, cells)
         write_atomic(folder / MANIFEST, json.dumps(content, indent=1, default=str).encode())
 
@@ -91,13 +119,14 @@ def _add_earlier(content: Manifest, before: Manifest, cells: Sequence[Cell]) -> 
                 content["cells"].append([*place, key, explanation, reasons.get(place, "")])
 
 
-def _manifest(suite: Suite, cells: Sequence[Cell]) -> Manifest:
+def _manifest(suite: Suite, cells: Sequence[Cell], seeds: Seeds) -> Manifest:
     makers: dict[str, list[str]] = {}
     for cell in cells:
         known = makers.setdefault(cell.method.part.name, [])
         known += [cell.maker] if cell.maker not in known else []
     return {
         "suite": suite.model_dump(mode="json"),
+        "seeds": asdict(seeds),
         "provenance": provenance(),
         "tasks": {c.task.name: _task_card(c) for c in cells},
         "methods": {c.method.part.name: _method_card(c.method, makers[c.method.part.name]) for c in cells},
@@ -123,7 +152,7 @@ def _task_card(cell: Cell) -> dict[str, object]:
         "version": task.version,
         "capability": task.capability,
         "model_card": dict(task.model.card),
-        "preview": preview_key(task, cell.size),
+        "preview": preview_key(task, cell.size, cell.split),
     }
 
 

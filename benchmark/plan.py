@@ -8,9 +8,8 @@ from .harness import Asked, explain, score
 from .identity import code_of, digest
 from .question import KNOWN_AS, Task, held, tasks
 from .registry import TRUTH_WORDS, Method, Part, methods, metrics
+from .splits import SPLIT, is_drawn
 from .suite import Suite
-
-SPLIT = "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +20,7 @@ class Cell:
     method: Asked
     metric: Asked
     size: int
+    split: str
     asks: str
     """The hash of what is asked: the samples, the network, the kernel that explains."""
     maker: str
@@ -40,8 +40,11 @@ class Cell:
         return self.task.name, self.method.part.name, self.metric.part.name, self.method.repeat
 
 
-def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 0) -> tuple[Cell, ...]:
-    """Turn a suite, and `extra` methods beside its own, into cells; unknown names and misspelt settings are errors."""
+def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 0, split: str = SPLIT) -> tuple[Cell, ...]:
+    """Turn a suite, and `extra` methods beside its own, into cells; unknown names and misspelt settings are errors.
+
+    Where the `split` is drawn, what a verified run cannot have is impossible.
+    """
     chosen = {method.name: method for method in (*entered(suite), *extra)}
     scorers = [metrics[name] for name in suite.metrics]
     questions = [tasks[name] for name in suite.tasks]
@@ -61,14 +64,16 @@ def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 0) -> tup
     ]
     cells = []
     for task in questions:
-        asks, version = digest(task.sample_set, SPLIT, suite.samples, explained), task.version
+        asks, version = digest(task.sample_set, split, suite.samples, explained), task.version
         for method, maker in explaining:
             explanation = explanation_of(asks, maker, version if "truth" in method.part.needs else "")
             for metric, hashed in judging:
                 judge = digest(hashed, "" if TRUTH_WORDS.isdisjoint(metric.part.needs) else version)
                 key = key_of(explanation, judge)
-                why = impossible(task, [a.part for a in (method.prior, method) if a], metric.part, batch_size)
-                cells.append(Cell(task, method, metric, suite.samples, asks, maker, judge, explanation, key, why))
+                why = withheld(task, method, metric) if is_drawn(split) else ""
+                why = why or impossible(task, [a.part for a in (method.prior, method) if a], metric.part, batch_size)
+                place = task, method, metric, suite.samples, split
+                cells.append(Cell(*place, asks, maker, judge, explanation, key, why))
     return tuple(cells)
 
 
@@ -131,4 +136,16 @@ def impossible(task: Task, explaining: Sequence[Part], metric: Part, batch_size:
     for word in metric.needs:
         if word in KNOWN_AS and KNOWN_AS[word] not in task.knows:
             return f"{metric.name} needs the truth's {KNOWN_AS[word]!r}, which the task does not know"
+    return ""
+
+
+def withheld(task: Task, method: Asked, metric: Asked) -> str:
+    """Return why a verified run leaves a cell out, or an empty string."""
+    if not task.fresh:
+        return f"the samples of {task.name} are fixed and public, and a verified run draws its own"
+    if "explain" in metric.part.needs:
+        return f"{metric.part.name} explains again, and in a verified run methods work in a process of their own"
+    asking = [each for each in (method, method.prior) if each and "game" in each.part.needs]
+    if any((each.told("imputer") or task.imputer) == "redraw" for each in asking):
+        return f"{method.part.name} hides units by drawing samples again, which a verified run keeps from methods"
     return ""

@@ -97,6 +97,8 @@ class Task(Entry):
     """Whether the same question is asked about several models, so that the name tells which."""
     files: Files | None = None
     """The data, where they are the user's own."""
+    fresh: bool = False
+    """Whether its samples can be drawn anew: it takes the name of any split for a seed."""
 
     @property
     def name(self) -> str:
@@ -254,11 +256,13 @@ def task(
     readout: str = "probability",
     imputer: str = "baseline",
     files: Files | None = None,
+    fresh: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a task under its function's name; on several models, one task `name@model` for each.
 
     `on` names registered models, or is the function that builds the task's own. A task without a truth has
     `truth_type="none"`, no headline and knows nothing, and its function returns None: it counts for no ranking.
+    Samples are `fresh` if they can be drawn from any split, whose name is then the seed: verified runs need it.
     """
     if bool(headline) != bool(knows) or bool(knows) != (truth_type != "none"):
         raise ValueError(
@@ -281,6 +285,7 @@ def task(
                     imputer=imputer,
                     shared=not callable(on),
                     files=files,
+                    fresh=fresh,
                 )
             )
         return function

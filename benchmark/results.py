@@ -13,6 +13,7 @@ import pandas as pd
 from torch import Tensor
 
 from .data import Record
+from .splits import Seeds
 from .store import Maps, Store
 
 MANIFEST = "run.json"
@@ -30,6 +31,11 @@ def read_manifest(folder: Path) -> Manifest | None:
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}): remove it and run again, the results are kept") from error
     return content
+
+
+def seeds_in(manifest: Manifest) -> Seeds:
+    """Return where the samples of a run come from; before there were others, all were public."""
+    return Seeds(**manifest.get("seeds", {}))
 
 
 def undefined(said: str) -> str:
@@ -67,6 +73,11 @@ class Results:
     def store(self) -> Store:
         """The store behind it."""
         return Store(self.folder / "store")
+
+    @property
+    def seeds(self) -> Seeds:
+        """Where its samples come from."""
+        return seeds_in(self.manifest)
 
     @property
     def title(self) -> str:

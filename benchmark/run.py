@@ -6,11 +6,12 @@ from pathlib import Path
 
 from .data import Record
 from .jobs import jobs_of
-from .manifest import earlier, keep
+from .manifest import earlier, keep, seeds_of
 from .memory import keep_memory
 from .plan import Cell, asked_for, plan
 from .registry import Method
 from .results import Results
+from .splits import is_drawn
 from .store import Store, clean
 from .suite import Suite
 from .workers import run_jobs
@@ -41,20 +42,26 @@ def run(
     baselines: Mapping[str, Record] | None = None,
     how: How | None = None,
     progress: Progress | None = None,
+    verified: bool = False,
+    seed: str = "",
 ) -> Results:
     """Compute what a suite's run directory lacks and return the whole.
 
     With `extra` methods only these and the controls are computed: all else comes from the directory or from the stored
     `baselines`, by the hash of what it depends on. Methods that were run there before stay.
+
+    A `verified` run draws the seed of its samples when it starts, or repeats that of another run (`seed`). It computes
+    all methods of the suite, for no baseline is on these samples, and each explains in a process of its own.
     """
     keep_memory()
     how = how or How()
     store = Store(folder / "store")
     clean(folder)
-    cells = plan(suite, (*earlier(folder, suite), *extra), how.batch_size)
+    seeds = seeds_of(folder, seed, verified=verified)
+    cells = plan(suite, (*earlier(folder, suite), *extra), how.batch_size, seeds.split)
     _take(cells, store, baselines or {}, how)
-    wanted = asked_for(suite, cells, extra)
-    keep(folder, suite, cells)
+    wanted = cells if is_drawn(seeds.split) else asked_for(suite, cells, extra)
+    keep(folder, suite, cells, seeds)
     jobs = jobs_of(wanted, store, how.batch_size, how.timeout, frozenset(baselines or ()))
     done = 0
     try:

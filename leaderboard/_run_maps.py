@@ -8,7 +8,6 @@ import numpy as np
 
 from ..benchmark import Batch, Refused, UnknownName, tasks
 from ..benchmark.jobs import preview_key
-from ..benchmark.plan import SPLIT
 from ..benchmark.results import Results
 from ._rank_agreement import Floats, unit_relevance, unit_scale
 
@@ -86,8 +85,8 @@ def samples_of(results: Results, task: str) -> Batch:
     card, asked = results.manifest["tasks"][task], tasks[task]
     if asked.absent:
         raise Refused(asked.absent)
-    if preview_key(asked, card["samples"]) != card["preview"]:
+    if preview_key(asked, card["samples"], results.seeds.split) != card["preview"]:
         raise ValueError(
             f"{results.folder} has other samples of {task}, or other code or weights behind them: run it again"
         )
-    return asked.samples(asked.gate(), SPLIT, card["samples"])
+    return asked.samples(asked.gate(), results.seeds.split, card["samples"])

@@ -6,8 +6,9 @@ from typing import TypeAlias
 from ..benchmark import Refused
 from ..benchmark.data import Cost
 from ..benchmark.harness import explain
-from ..benchmark.plan import SPLIT, Cell, plan
+from ..benchmark.plan import Cell, plan
 from ..benchmark.results import Results
+from ..benchmark.splits import is_drawn
 from ..benchmark.store import Maps
 from ..benchmark.suite import Suite
 from ._run_maps import explanations
@@ -18,8 +19,11 @@ Progress: TypeAlias = Callable[[int, int, str], None]
 def missing_maps(results: Results, task: str | None = None) -> dict[str, tuple[Cell, Cost]]:
     """Return what to explain again, the first repeat, and what it cost the first time; by the hash of the maps.
 
-    Only methods of the suite, by the same code and on the same samples: what has changed since is not among them.
+    Only methods of the suite, by the same code and on the same samples: what has changed since is not among them. A
+    verified run has no baselines, and makes maps that were lost again itself.
     """
+    if is_drawn(results.seeds.split):
+        return {}
     keys = explanations(results)
     cost = {
         keys[record.task, record.method]: record.explained
@@ -39,7 +43,7 @@ def explain_again(
     """Make maps again and keep them in the run; what a method refuses stays missing."""
     for place, (key, (cell, _)) in enumerate(missing.items()):
         progress(place, len(missing), f"explaining again: {cell.method.part.name} on {cell.task.model.name}")
-        batch = cell.task.questions(SPLIT, cell.size)
+        batch = cell.task.questions(cell.split, cell.size)
         try:
             maps, cost = explain(cell.method, cell.task.gate(), batch)
         except Refused:

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from ..benchmark import Refused, metrics, tasks
-from ..benchmark.plan import SPLIT
 from ..benchmark.results import Results
 from ._protocols import Choices, Protocol, Setting
 from ._rank_agreement import Floats, Ints
@@ -67,7 +66,7 @@ def _work(results: Results, task: str | None, samples: int) -> Iterator[Setting]
                 if len(maps) < 2:
                     continue
                 asked = tasks[name]
-                truth = asked.questions(SPLIT, results.manifest["tasks"][name]["samples"])[: len(batch)]
+                truth = asked.questions(results.seeds.split, results.manifest["tasks"][name]["samples"])[: len(batch)]
                 yield Setting(asked, truth, maps, part, card["settings"], suite["seed"])
 
 

@@ -15,6 +15,7 @@ from ..gate import Gate
 from ..question import Task
 from ..randomness import streams
 from ..registry import Better
+from ..splits import SPLIT
 from ..units import element_count, spread
 from ._cheats import CHEATS, Blind, Cheat, without_own
 from ._distortions import distorted
@@ -22,7 +23,6 @@ from ._judge import Judge, Scale, Values, values_of
 from ._siblings import OWN, mean_of, siblings, truths_of
 from .oracles import holder
 
-SPLIT = "test"
 REPEATS = 50
 """The number of random maps of each sample that chance is taken from."""
 

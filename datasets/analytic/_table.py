@@ -15,6 +15,7 @@ analytic = partial(
     headline="effect_cosine",
     knows={"effect", "values"},
     readout="logit",
+    fresh=True,
 )
 """Declare a table: the function to be explained is the first logit, and removing a column sets it to the baseline."""
 

@@ -10,7 +10,7 @@ from .._mistakes import first_where, noisy
 from .code import PARTS
 from .render import render
 from .scenes import sample_scenes
-from .tasks import GREY, NEGLIGIBLE, PATCH, POOL, POOL_START, SEEDS, only, owners_of, redraw, shapley
+from .tasks import GREY, NEGLIGIBLE, PATCH, POOL, POOL_START, only, owners_of, redraw, seed_in, shapley
 
 NOISE = {"creatures_resnet": 0.22, "creatures_vit": 0.12}
 """The noise's standard deviation: about 30 % of the scenes of `tune` are wrong in it, in steps of 0.02."""
@@ -25,7 +25,7 @@ def speckled(ids: tuple[str, ...], x: Tensor) -> Tensor:
 def _drawn(kind: str, split: str, places: Tensor) -> tuple[tuple[str, ...], Tensor, Tensor]:
     """Return the ids, the noisy pictures (N, 3, 64, 64) and the classes (N,) of scenes."""
     first = int(places.min())
-    scenes = sample_scenes(int(places.max()) - first + 1, SEEDS[split], first)[places - first]
+    scenes = sample_scenes(int(places.max()) - first + 1, seed_in(split), first)[places - first]
     ids = tuple(f"{kind}-{split}-{place}" for place in places.tolist())
     return ids, speckled(ids, render(scenes)[0]), scenes.label
 
@@ -59,7 +59,7 @@ def vit_mistakes(gate: Gate, split: str, size: int) -> Batch:
 
 
 question = partial(
-    task, family="creatures", truth_type="interventional", headline="effect_correlation", knows={"effect"}
+    task, family="creatures", truth_type="interventional", headline="effect_correlation", knows={"effect"}, fresh=True
 )
 
 

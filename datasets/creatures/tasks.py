@@ -5,7 +5,7 @@ from functools import cache, lru_cache, partial
 import torch
 from torch import Tensor
 
-from ...benchmark import Batch, Gate, Network, Truth, areas, grid_units, per_unit, read_out, task
+from ...benchmark import Batch, Gate, Network, Truth, areas, grid_units, is_drawn, per_unit, read_out, seed_of, task
 from .._mistakes import Look, clean
 from .._shapley import coalitions, exact_shapley
 from .code import CODE, PARTS
@@ -23,9 +23,14 @@ NEGLIGIBLE = 0.02
 NETWORKS = ("creatures_resnet", "creatures_vit")
 
 
+def seed_in(split: str) -> int:
+    """Return the seed of a split: a drawn one's name stands for it."""
+    return seed_of("creatures", split) if is_drawn(split) else SEEDS[split]
+
+
 def creature_scenes(gate: Gate, split: str, size: int) -> Batch:
     """Whole scenes, with the class that the network predicts as target, in patches of 8 x 8 pixels."""
-    scenes = sample_scenes(size, SEEDS[split])
+    scenes = sample_scenes(size, seed_in(split))
     x, _ = render(scenes)
     ids = tuple(f"creature-{split}-{i}" for i in range(size))
     baseline = torch.full_like(x, GREY)
@@ -41,7 +46,7 @@ def _pool() -> Tensor:
 def scenes_of(ids: tuple[str, ...]) -> Scenes:
     """Return the scenes of samples, from their ids."""
     places = [int(name.rpartition("-")[2]) for name in ids]
-    return sample_scenes(max(places) + 1, SEEDS[ids[0].split("-")[1]])[torch.tensor(places)]
+    return sample_scenes(max(places) + 1, seed_in(ids[0].split("-")[1]))[torch.tensor(places)]
 
 
 @lru_cache(maxsize=4)
@@ -133,7 +138,9 @@ def _rival(target: Tensor) -> Tensor:
     return alike.scatter(1, target[:, None], -1).argmax(1)
 
 
-question = partial(task, samples=creature_scenes, on=NETWORKS, family="creatures", truth_type="interventional")
+question = partial(
+    task, samples=creature_scenes, on=NETWORKS, family="creatures", truth_type="interventional", fresh=True
+)
 
 
 @question(headline="effect_correlation", knows={"effect"})

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import torch
 from torch import Tensor
 
-from ...benchmark import Batch, Gate, Network, Truth, areas, grid_units, per_unit, task
+from ...benchmark import Batch, Gate, Network, Truth, areas, grid_units, is_drawn, per_unit, seed_of, task
 from .._mistakes import first_where
 from ..creatures.code import PARTS
 from ..creatures.render import render
@@ -29,7 +29,7 @@ SPLITS: Final = {"tune": 1000, "test": 2000}
 SEEDS: Final = {
     (name, split): first + place for split, first in SPLITS.items() for place, name in enumerate((*NETWORKS, *PAIRS))
 }
-"""Every network, and every pair, has scenes of its own."""
+"""Every network, and every pair, has scenes of its own; of the public splits."""
 GREY: Final = 0.5
 PATCH: Final = 8
 POOL, POOL_START = 32, 2**20
@@ -42,7 +42,7 @@ def own_scenes(gate: Gate, split: str, size: int, *, name: str) -> Batch:
     """Free scenes that the network is clear about, with the class that it predicts as target, in patches of 8 x 8."""
 
     def clear(places: range) -> Tensor:
-        scenes = free_scenes(len(places), SEEDS[name, split], places.start)
+        scenes = free_scenes(len(places), seed_in(name, split), places.start)
         return surely(gate, render(scenes)[0])
 
     places = first_where(clear, size, "free scenes that the network is clear about")
@@ -51,6 +51,11 @@ def own_scenes(gate: Gate, split: str, size: int, *, name: str) -> Batch:
     target = gate.logits(x)[:, :CLASSES].argmax(1)
     baseline = torch.full_like(x, GREY)
     return Batch(ids, x, target, grid_units(x, PATCH), baseline, pool=_pool(name), redraw=redraw)
+
+
+def seed_in(name: str, split: str) -> int:
+    """Return the seed of a network's scenes in a split: a drawn one's name stands for it."""
+    return seed_of(name, split) if is_drawn(split) else SEEDS[name, split]
 
 
 def surely(gate: Gate, x: Tensor) -> Tensor:
@@ -71,7 +76,7 @@ def scenes_of(ids: tuple[str, ...]) -> Scenes:
     """Return the scenes of samples, from their ids."""
     name, split, _ = ids[0].split("-")
     places = [int(each.rpartition("-")[2]) for each in ids]
-    return free_scenes(max(places) + 1, SEEDS[name, split])[torch.tensor(places)]
+    return free_scenes(max(places) + 1, seed_in(name, split))[torch.tensor(places)]
 
 
 @lru_cache(maxsize=4)
@@ -147,7 +152,7 @@ def _scenes(name: str) -> Samples:
     return scenes
 
 
-question = partial(task, family="own_codes", truth_type="interventional")
+question = partial(task, family="own_codes", truth_type="interventional", fresh=True)
 
 for each in NETWORKS:
     own = partial(question, samples=_scenes(each), on=(each,), readout="log_odds")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from heatproof.benchmark import import_file, methods
+from heatproof.benchmark import import_file, methods, seed_of
 from heatproof.benchmark.manifest import keep
 from heatproof.benchmark.plan import plan
 from heatproof.benchmark.results import Results
@@ -93,7 +93,7 @@ def test_an_earlier_result_that_rests_on_what_has_changed_leaves_the_board(
 ) -> None:
     folder = tmp_path / "run"
     run_alone(mine(tmp_path, "first"), folder)
-    monkeypatch.setattr("heatproof.benchmark.plan.SPLIT", "another")
+    monkeypatch.setattr("heatproof.benchmark.plan.explain", seed_of)  # another kernel
     later = run_alone(mine(tmp_path, "second"), folder)
     assert later.unfinished == later.absent == ("gradient", "first")
     assert "first" not in scores(later)
