@@ -55,6 +55,17 @@ def falling(count: int) -> Tensor:
     return torch.linspace(2, 0.25, count, dtype=torch.float64) * (-1.0) ** torch.arange(count)
 
 
+def units(count: int) -> Tensor:
+    """Return units of columns, from 1/8 to 8, in no order."""
+    place = streams(["units"], "analytic").permutation(count)[0]
+    return 2 ** torch.linspace(-3, 3, count, dtype=torch.float64)[place]
+
+
+def turns(count: int) -> Tensor:
+    """Return weights of one size that take turns in sign."""
+    return (-1.0) ** torch.arange(count, dtype=torch.float64)
+
+
 def layer(weight: Tensor, bias: Tensor | None = None) -> nn.Linear:
     """Return a linear layer with these weights (out, in)."""
     made = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
@@ -62,6 +73,11 @@ def layer(weight: Tensor, bias: Tensor | None = None) -> nn.Linear:
     if bias is not None:
         made.bias = nn.Parameter(bias.double().clone())
     return made
+
+
+def in_units(columns: int) -> nn.Linear:
+    """Return the layer that takes the units off the columns."""
+    return layer((1 / units(columns)).diag())
 
 
 def head(weights: Tensor) -> nn.Linear:

@@ -1,4 +1,4 @@
-"""Tables asked about four concepts of what a column does, and two tables with a reference that is no single row.
+"""Four concepts of what a column does, as one truth about a table; and two tables whose reference is no single row.
 
 The concepts are the Shapley value and the effect of removal against the table's reference, the integral of the gradient
 on the way to it, and the Shapley value against the rows of the pool. A method of one concept's own definition must not
@@ -12,46 +12,16 @@ from functools import partial
 from typing import TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...benchmark import Batch, Gate, Network, Truth, impute
 from ...benchmark.game import known_pool
 from .._shapley import coalitions, exact_shapley
-from ._table import analytic, drawn, numbers
-from .additive import (
-    dummy_columns,
-    dummy_columns_network,
-    dummy_columns_rows,
-    linear,
-    linear_network,
-    linear_rows,
-    nonzero_reference,
-    nonzero_reference_network,
-    nonzero_reference_rows,
-)
-from .curves import shattered_gradient, shattered_gradient_network, shattered_gradient_rows
-from .interactions import Form, network, products
-from .logic import (
-    all_of_three,
-    all_of_three_network,
-    all_of_three_rows,
-    max_route,
-    max_route_network,
-    max_route_rows,
-)
-from .traps import (
-    cancellation,
-    cancellation_network,
-    cancellation_rows,
-    saturation,
-    saturation_network,
-    saturation_rows,
-)
+from ._table import analytic, drawn, in_units, turns, units
+from .interactions import Form, products, quadratic
 
 Score: TypeAlias = Callable[[Tensor], Tensor]
 """Rows (M, D) to the function's values (M,)."""
-
-CONCEPTS = ("shapley", "removal", "integrated_gradients", "marginal")
 
 concepts = partial(analytic, headline="centred_cosine")
 """Declare a table that is asked about the mean direction of the four concepts."""
@@ -65,15 +35,20 @@ def removal(score: Score, x: Tensor, baseline: Tensor) -> Tensor:
     return score(x)[:, None] - torch.stack(without)
 
 
-def marginal_shapley(score: Score, x: Tensor, pool: Tensor, players: Tensor) -> Tensor:
+def marginal_shapley(score: Score, x: Tensor, pool: Tensor, blocks: Tensor) -> Tensor:
     """Return the Shapley values (N, D) where removed columns take the values of the pool's rows (P, D), averaged.
 
-    All coalitions of the `players`, the numbers of the columns that are read, are asked; the others have no value.
+    All coalitions of each of the `blocks` (B, k) of columns are asked: the function is a sum over blocks. Columns that
+    are in none have no value.
     """
-    kept = torch.ones(2 ** len(players), x.shape[1], dtype=torch.bool)
-    kept[:, players] = coalitions(len(players))
-    worth = [score(torch.where(kept[:, None], row, pool).flatten(0, 1)).reshape(len(kept), -1).mean(1) for row in x]
-    return torch.zeros_like(x).index_copy(1, players, exact_shapley(torch.stack(worth)))
+    values = torch.zeros_like(x)
+    for block in blocks:
+        kept = torch.ones(2 ** len(block), x.shape[1], dtype=torch.bool)
+        kept[:, block] = coalitions(len(block))
+        mixed = (torch.where(kept[:, None], row, pool).flatten(0, 1) for row in x)
+        worth = torch.stack([score(rows).reshape(len(kept), -1).mean(1) for rows in mixed])
+        values[:, block] = exact_shapley(worth)
+    return values
 
 
 def direction(values: Tensor) -> Tensor:
@@ -88,17 +63,17 @@ def mean_direction(values: Iterable[Tensor]) -> Tensor:
     return torch.stack([direction(each) for each in values]).sum(0)
 
 
-def four(gate: Gate, batch: Batch, known: Truth, marginal: Tensor | None = None) -> Truth:
-    """Return the truth about the four concepts, two of which are `known` in closed form, or three with `marginal`."""
-    unread = torch.zeros(batch.x.shape[1], dtype=torch.bool) if known.impossible is None else known.impossible[0]
+def four(gate: Gate, batch: Batch, shapley: Tensor, path: Tensor, blocks: Tensor) -> Truth:
+    """Return the truth about the four concepts, from two in closed form (N, D).
+
+    The function is a sum over `blocks` (B, k) of columns.
+    """
     score = first_logit(gate)
-    if marginal is None:
-        marginal = marginal_shapley(score, batch.x, known_pool(batch), (~unread).nonzero()[:, 0])
     values = {
-        "shapley": known.values["shapley"],
+        "shapley": shapley,
         "removal": removal(score, batch.x, batch.baseline),
-        "integrated_gradients": known.values["integrated_gradients"],
-        "marginal": marginal,
+        "integrated_gradients": path,
+        "marginal": marginal_shapley(score, batch.x, known_pool(batch), blocks),
     }
     return Truth(parts=batch.units, effect=mean_direction(values.values()), values=values)
 
@@ -108,96 +83,47 @@ def first_logit(gate: Gate) -> Score:
     return lambda rows: gate.score(rows, torch.zeros(len(rows), dtype=torch.int64))
 
 
-@concepts(samples=linear_rows, on=linear_network)
-def linear_concepts(gate: Gate, batch: Batch) -> Truth:
-    """Which columns move a weighted sum, by all four concepts?"""
-    known = linear(gate, batch)
-    return four(gate, batch, known, known.values["gradient"] * (batch.x - known_pool(batch).mean(0)))
-
-
-@concepts(samples=nonzero_reference_rows, on=nonzero_reference_network)
-def nonzero_reference_concepts(gate: Gate, batch: Batch) -> Truth:
-    """Which columns matter where absent means one, by all four concepts?"""
-    return four(gate, batch, nonzero_reference(gate, batch))
-
-
-@concepts(samples=dummy_columns_rows, on=dummy_columns_network)
-def dummy_columns_concepts(gate: Gate, batch: Batch) -> Truth:
-    """Which are the 4 of 64 columns that the network reads, by all four concepts?"""
-    return four(gate, batch, dummy_columns(gate, batch))
-
-
-@concepts(samples=shattered_gradient_rows, on=shattered_gradient_network)
-def shattered_gradient_concepts(gate: Gate, batch: Batch) -> Truth:
-    """Which columns move a sum of fast waves, by all four concepts?"""
-    return four(gate, batch, shattered_gradient(gate, batch))
-
-
-@concepts(samples=all_of_three_rows, on=all_of_three_network)
-def all_of_three_concepts(gate: Gate, batch: Batch) -> Truth:
-    """Which columns does it take where three are needed, by all four concepts?"""
-    return four(gate, batch, all_of_three(gate, batch))
-
-
-@concepts(samples=max_route_rows, on=max_route_network)
-def max_route_concepts(gate: Gate, batch: Batch) -> Truth:
-    """Which columns move a maximum of four, by all four concepts?"""
-    return four(gate, batch, max_route(gate, batch))
-
-
-@concepts(samples=saturation_rows, on=saturation_network)
-def saturation_concepts(gate: Gate, batch: Batch) -> Truth:
-    """Which columns did so much that more would change nothing, by all four concepts?"""
-    return four(gate, batch, saturation(gate, batch))
-
-
-@concepts(samples=cancellation_rows, on=cancellation_network)
-def cancellation_concepts(gate: Gate, batch: Batch) -> Truth:
-    """Which columns count where a bit vetoes them, by all four concepts?"""
-    return four(gate, batch, cancellation(gate, batch))
-
-
 COLUMNS = 8
-TOGETHER = Form(
-    numbers(1, -1, 2, 0.5, -2, 1, 0.5, -0.5), products(numbers(2, -1.5, 1), [(0, 2), (3, 4), (5, 7)], COLUMNS)
-)
+NEXT = [(1, 2), (3, 4), (5, 6), (7, 0)]
+TOGETHER = Form(turns(COLUMNS), products(1.5 * turns(len(NEXT)), NEXT, COLUMNS))
 RELATED = 0.7
 COVARIANCE = torch.kron(
     torch.eye(COLUMNS // 2, dtype=torch.float64), torch.tensor([[1, RELATED], [RELATED, 1]], dtype=torch.float64)
 )
-"""Columns come in pairs that are alike, and the function multiplies columns of different pairs."""
+"""Columns come in pairs that are alike, and the function multiplies each with one of the next pair."""
 MIXING = torch.linalg.cholesky(COVARIANCE).T
 """Gives independent normal columns the covariance."""
 
 
 def related_columns_network() -> Network:
-    """A weighted sum of eight columns and three of their products."""
-    return network(TOGETHER)
+    """A sum of eight columns and four of their products."""
+    return Network(nn.Sequential(in_units(COLUMNS), quadratic(TOGETHER)))
 
 
 def related_columns_rows(gate: Gate, split: str, size: int) -> Batch:
     """Normal columns in four pairs with a correlation of 0.7; the reference is the mean of the pool's rows."""
-    batch = drawn("related_columns", split, size, lambda rng: rng.normal(COLUMNS).double() @ MIXING)
+    unit = units(COLUMNS)
+    batch = drawn("related_columns", split, size, lambda rng: unit * (rng.normal(COLUMNS).double() @ MIXING))
     return replace(batch, baseline=known_pool(batch).mean(0).expand_as(batch.x).clone())
 
 
 @concepts(samples=related_columns_rows, on=related_columns_network)
 def marginal_reference(gate: Gate, batch: Batch) -> Truth:
     """Which columns count where a removed one is drawn from other rows, whatever is left?"""
-    effect = marginal_shapley(first_logit(gate), batch.x, known_pool(batch), torch.arange(COLUMNS))
+    effect = marginal_shapley(first_logit(gate), batch.x, known_pool(batch), torch.arange(COLUMNS)[None])
     return Truth(parts=batch.units, effect=effect, values={"marginal": effect})
 
 
 @concepts(samples=related_columns_rows, on=related_columns_network)
 def conditional_reference(gate: Gate, batch: Batch) -> Truth:
     """Which columns count where a removed one is drawn as it goes with those that are left?"""
-    worth = torch.stack([expected(batch.x, kept) for kept in coalitions(COLUMNS)], 1)
+    worth = torch.stack([expected(batch.x / units(COLUMNS), kept) for kept in coalitions(COLUMNS)], 1)
     effect = exact_shapley(worth)
     return Truth(parts=batch.units, effect=effect, values={"conditional": effect})
 
 
 def expected(x: Tensor, kept: Tensor) -> Tensor:
-    """Return the function's mean (N,) over normal columns with the covariance, given those that are kept (D,) bool.
+    """Return the function's mean (N,) over normal columns, without units, given those that are kept (D,) bool.
 
     Given some columns, the others are normal around their regression on these, with the covariance that is left.
     """

@@ -30,9 +30,13 @@ class Curves:
     height: Tensor
     pitch: float
 
+    def layers(self) -> nn.Sequential:
+        """Return the layers that compute it."""
+        return nn.Sequential(Waves(self.pitch), head(torch.cat([self.slope, self.bend, self.height])))
+
     def network(self) -> Network:
         """Build the network that computes it."""
-        return Network(nn.Sequential(Waves(self.pitch), head(torch.cat([self.slope, self.bend, self.height]))))
+        return Network(self.layers())
 
     def terms(self, x: Tensor) -> Tensor:
         """Return each column's own term, (N, D)."""

@@ -42,10 +42,15 @@ class Form:
         return exact(batch, effect, gradient=self.slope(batch.x), integrated_gradients=effect)
 
 
-def network(first: Form, second: Form | None = None) -> Network:
-    """Build the network with these two outputs, the second zero where there is none."""
+def quadratic(first: Form, second: Form | None = None) -> Quadratic:
+    """Return the layer with these two outputs, the second zero where there is none."""
     other = second or Form(torch.zeros_like(first.weights), torch.zeros_like(first.form))
-    return Network(Quadratic(torch.stack([first.weights, other.weights]), torch.stack([first.form, other.form])))
+    return Quadratic(torch.stack([first.weights, other.weights]), torch.stack([first.form, other.form]))
+
+
+def network(first: Form, second: Form | None = None) -> Network:
+    """Build the network with these two outputs."""
+    return Network(quadratic(first, second))
 
 
 def products(strength: Tensor, pairs: list[tuple[int, int]], count: int) -> Tensor:

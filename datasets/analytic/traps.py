@@ -15,9 +15,14 @@ def over_pairs(first: float, second: float) -> Tensor:
     return torch.kron(torch.eye(PAIRS, dtype=torch.float64), numbers(first, second)[None])
 
 
-def laid_out(first: Tensor, second: Tensor) -> Tensor:
-    """Weigh what is known of the pairs' first and second columns, (N, P) each, and lay it out as columns (N, 2P)."""
-    return torch.stack([first * WEIGHTS, second * WEIGHTS], 2).flatten(1)
+def laid_out(known: Tensor, weights: Tensor) -> Tensor:
+    """Weigh what is known of the columns of pairs, (N, P, 2), and lay it out as columns (N, 2P)."""
+    return (known * weights[:, None]).flatten(1)
+
+
+def in_pairs(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first and the second columns of the pairs, (N, P) each."""
+    return x[:, ::2], x[:, 1::2]
 
 
 def saturation_network() -> Network:
@@ -40,16 +45,28 @@ def saturation_rows(gate: Gate, split: str, size: int) -> Batch:
 @analytic(samples=saturation_rows, on=saturation_network)
 def saturation(gate: Gate, batch: Batch) -> Truth:
     """Do columns count that have done so much that the gradient is zero?"""
-    a, b = batch.x[:, ::2], batch.x[:, 1::2]
-    both = (a + b).clamp(max=1)
-    lead = a.clamp(max=1) - b.clamp(max=1)
+    a, b = in_pairs(batch.x)
     open_ = (a + b < 1).double()
+    shapley, path, gradient = capped_shapley(a, b), capped_path(a, b), torch.stack([open_, open_], 2)
     return exact(
         batch,
-        laid_out((both + lead) / 2, (both - lead) / 2),
-        gradient=laid_out(open_, open_),
-        integrated_gradients=laid_out(a * both / (a + b), b * both / (a + b)),
+        laid_out(shapley, WEIGHTS),
+        gradient=laid_out(gradient, WEIGHTS),
+        integrated_gradients=laid_out(path, WEIGHTS),
     )
+
+
+def capped_shapley(a: Tensor, b: Tensor) -> Tensor:
+    """Return the Shapley values (N, P, 2) of min(a + b, 1) for columns (N, P) that are not negative, against zero."""
+    both, lead = (a + b).clamp(max=1), a.clamp(max=1) - b.clamp(max=1)
+    return torch.stack([both + lead, both - lead], 2) / 2
+
+
+def capped_path(a: Tensor, b: Tensor) -> Tensor:
+    """Return the integrals (N, P, 2) of the gradient of min(a + b, 1) on the straight way from zero."""
+    sum_ = a + b
+    share = torch.where(sum_ > 1, 1 / sum_, 1.0)
+    return torch.stack([a * share, b * share], 2)
 
 
 VETO = 10.0
@@ -75,14 +92,24 @@ def cancellation_rows(gate: Gate, split: str, size: int) -> Batch:
 @analytic(samples=cancellation_rows, on=cancellation_network)
 def cancellation(gate: Gate, batch: Batch) -> Truth:
     """Do a column and the bit that vetoes it count, when together they leave nothing on any straight path?"""
-    a, z = batch.x[:, ::2], batch.x[:, 1::2]
-    free = 1 - z
+    a, z = in_pairs(batch.x)
+    gradient = torch.stack([1 - z, -VETO * (1 - z)], 2)
     return exact(
         batch,
-        laid_out(a * (1 + free) / 2, -a * z / 2),
-        gradient=laid_out(free, -VETO * free),
-        integrated_gradients=laid_out(a * free, 0 * z),
+        laid_out(vetoed_shapley(a, z), WEIGHTS),
+        gradient=laid_out(gradient, WEIGHTS),
+        integrated_gradients=laid_out(vetoed_path(a, z), WEIGHTS),
     )
+
+
+def vetoed_shapley(a: Tensor, z: Tensor) -> Tensor:
+    """Return the Shapley values (N, P, 2) of a column and of the bit, both (N, P), that sets it to zero."""
+    return torch.stack([a * (2 - z), -a * z], 2) / 2
+
+
+def vetoed_path(a: Tensor, z: Tensor) -> Tensor:
+    """Return the integrals (N, P, 2) of their gradient: a vetoed column is nothing anywhere on the straight way."""
+    return torch.stack([a * (1 - z), 0 * z], 2)
 
 
 class Switch(nn.Module):

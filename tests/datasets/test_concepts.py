@@ -9,11 +9,12 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from heatproof.benchmark import Batch, Truth, metrics, tasks
-from heatproof.datasets.analytic import concepts
+from heatproof.datasets.analytic import mirrored
+from heatproof.datasets.analytic._table import units
 from heatproof.datasets.analytic.concepts import COVARIANCE, TOGETHER, expected, marginal_shapley, mean_direction
 
 FEW = 6
-TABLES = [table for table in tasks.from_module(concepts) if table.name.endswith("_concepts")]
+TABLES = tasks.from_module(mirrored)
 each_table = pytest.mark.parametrize("table", [table.name for table in TABLES])
 
 
@@ -37,22 +38,6 @@ def subsets(players: int) -> list[frozenset[int]]:
     return [frozenset(i for i in range(players) if number >> i & 1) for number in range(2**players)]
 
 
-def test_there_are_the_eight_informative_tables() -> None:
-    assert len(TABLES) == 8
-    assert {table.family for table in TABLES} == {"analytic"}
-
-
-def test_a_weighted_sum_has_all_concepts_in_closed_form() -> None:
-    batch, truth = asked("nonzero_reference_concepts")
-    known = tasks["nonzero_reference"].questions("test", FEW).truth
-    assert known is not None
-    assert batch.pool is not None
-    weights = known.values["gradient"]
-    for name in ("shapley", "removal", "integrated_gradients"):
-        torch.testing.assert_close(truth.values[name], weights * (batch.x - batch.baseline))
-    torch.testing.assert_close(truth.values["marginal"], weights * (batch.x - batch.pool.mean(0)))
-
-
 def test_marginal_shapley_values_are_those_of_all_orders() -> None:
     x, pool = torch.rand(3, 5).double(), torch.rand(4, 5).double()
 
@@ -70,9 +55,19 @@ def test_marginal_shapley_values_are_those_of_all_orders() -> None:
                     mixed[:, column] = row[column]
             total += score(mixed) / len(pool)
         worth[kept] = total
-    found = marginal_shapley(score, x, pool, torch.tensor(players))
+    found = marginal_shapley(score, x, pool, torch.tensor([players]))
     torch.testing.assert_close(found[:, list(players)], by_orders(worth, 3))
     assert (found[:, [1, 4]] == 0).all()
+
+
+def test_marginal_values_of_a_sum_are_those_of_its_blocks() -> None:
+    x, pool = torch.rand(3, 6).double(), torch.rand(4, 6).double()
+
+    def score(rows: Tensor) -> Tensor:
+        return rows[:, 0] * rows[:, 1] + rows[:, 2:4].amax(1) - (rows[:, 4] - rows[:, 5]).exp()
+
+    whole = marginal_shapley(score, x, pool, torch.arange(6)[None])
+    torch.testing.assert_close(marginal_shapley(score, x, pool, torch.arange(6).reshape(3, 2)), whole)
 
 
 @each_table
@@ -153,11 +148,13 @@ def test_conditional_means_are_those_of_drawn_rows() -> None:
 
 def test_conditional_shapley_values_are_those_of_all_orders() -> None:
     batch, truth = asked("conditional_reference", 2)
-    worth = {}
+    plain, worth = batch.x / units(8), {}
     for kept in subsets(8):
         mask = torch.tensor([column in kept for column in range(8)])
-        worth[kept] = expected(batch.x, mask)
+        worth[kept] = expected(plain, mask)
     torch.testing.assert_close(truth.effect, by_orders(worth, 8))
+    whole = tasks["conditional_reference"].gate().score(batch.x, batch.target)
+    torch.testing.assert_close(worth[frozenset(range(8))], whole)
 
 
 def test_the_two_references_ask_two_questions() -> None:
