@@ -20,6 +20,8 @@ from .settings import LUCK, kept
 
 LONGEST = 100
 """The most letters of a name."""
+NAMED = "heatproof_file_"
+"""How the modules of files begin that a user names."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,13 @@ def is_shipped(function: Callable[..., Any]) -> bool:
     return function.__module__.startswith(f"{PACKAGE}.")
 
 
+def file_of(function: Callable[..., Any]) -> Path | None:
+    """Return the file that was named to define a function; None for a registered part."""
+    module = sys.modules.get(function.__module__)
+    named = module is not None and function.__module__.startswith(NAMED)
+    return Path(str(module.__file__)).resolve() if module and named else None
+
+
 registries: dict[str, Registry[Any]] = {}
 
 
@@ -157,7 +166,7 @@ def import_file(path: Path) -> ModuleType:
     """
     if not path.is_file():
         raise ValueError(f"{path} does not exist: give the path of a Python file, or the name of a registered part")
-    spec = spec_from_file_location(f"heatproof_file_{path.stem}", path)
+    spec = spec_from_file_location(f"{NAMED}{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is not a Python file")
     module = sys.modules[spec.name] = module_from_spec(spec)

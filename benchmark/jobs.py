@@ -1,18 +1,14 @@
 """Jobs: all cells that share one explanation, done together, wherever an executor puts them."""
 
-import signal
-import time
-import traceback
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from types import FrameType
 
-from .data import REASON, Batch, Record
+from .attempts import limited, outcome_of
+from .data import Batch, Record
 from .entries import is_shipped
-from .errors import Refused, words_of
 from .game import Memory
 from .gate import Gate
 from .guard import Moved, same_weights, watched
@@ -21,6 +17,8 @@ from .identity import digest
 from .plan import Cell
 from .question import Task, forget, forget_truths
 from .registry import TRUTH_WORDS
+from .sealed import Explain, apart
+from .splits import is_drawn
 from .store import Maps, Store
 
 PREVIEW = 8
@@ -43,31 +41,6 @@ class Job:
         """The work in a few words."""
         first = self.cells[0]
         return f"{first.method.part.name} on {first.task.model.name}"
-
-
-class OutOfTime(BaseException):
-    """Time is up; not an Exception, so that no part can catch it by accident."""
-
-
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """Raise OutOfTime when the work takes longer than `seconds`; 0 means no limit."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise OutOfTime
-
-    if not seconds:
-        yield
-        return
-    before, start = signal.signal(signal.SIGALRM, stop), time.monotonic()
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    if time.monotonic() - start > seconds:  # a part may have swallowed the alarm, or switched it off
-        raise OutOfTime
 
 
 def jobs_of(
@@ -153,8 +126,8 @@ def _attempt(job: Job, tell: Tell) -> Maps | Record:
             forget_truths()
             _memory.cache_clear()
         batch = sealed(method, _questions(job, cell, truth=_sees_truth(method)))
-        with _watched(tell, cell, gate, batch, method), limited(job.timeout):
-            attribution, cost = explain(method, gate, batch)
+        with _explaining(cell) as made, _watched(tell, cell, gate, batch, method), limited(job.timeout):
+            attribution, cost = made(method, gate, batch)
             maps = Maps(batch.ids, attribution, cost)
             if not maps.values.isfinite().all(1).any():
                 raise ValueError("every map has NaN or infinite values")
@@ -163,6 +136,16 @@ def _attempt(job: Job, tell: Tell) -> Maps | Record:
     except BaseException as error:  # noqa: BLE001 - a cell is attempted here
         return failure(cell, error, job.timeout)
     return maps
+
+
+@contextmanager
+def _explaining(cell: Cell) -> Iterator[Explain]:
+    """Give what explains: here, or in a verified run apart, but for a control that is handed the truth."""
+    if not is_drawn(cell.split) or _sees_truth(cell.method):
+        yield explain
+        return
+    with apart(cell.split) as made:
+        yield made
 
 
 def _scored(job: Job, cell: Cell, maps: Maps, tell: Tell) -> Record:
@@ -242,14 +225,5 @@ def _questions(job: Job, cell: Cell, *, truth: bool) -> Batch:
 
 def failure(cell: Cell, error: BaseException, timeout: float) -> Record:
     """Return the record of a failure, or of an honest no."""
-    if isinstance(error, Refused):
-        return Record(*cell.names, "skipped", words_of(error) or "it refused, and gave no reason")
-    if isinstance(error, OutOfTime):
-        return Record(*cell.names, "failed", f"took longer than the time limit of {timeout:g} s")
-    trace = "".join(traceback.format_exception(error))
-    if isinstance(error, Moved):
-        return Record(*cell.names, "failed", words_of(error), trace=trace)
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    reason = f"{type(error).__name__}: {words_of(error).partition(chr(10))[0]}"[: REASON - len(where)] + where
-    return Record(*cell.names, "failed", reason, trace=trace)
+    outcome = outcome_of(error, timeout)
+    return Record(*cell.names, outcome.status, outcome.reason, trace=outcome.trace)

@@ -145,6 +145,8 @@ def withheld(task: Task, method: Asked, metric: Asked) -> str:
         return f"the samples of {task.name} are fixed and public, and a verified run draws its own"
     if "explain" in metric.part.needs:
         return f"{metric.part.name} explains again, and in a verified run methods work in a process of their own"
+    if method.prior and "truth" in method.prior.part.needs:
+        return f"{method.part.name} groups units by the truth, which a verified run keeps from methods"
     asking = [each for each in (method, method.prior) if each and "game" in each.part.needs]
     if any((each.told("imputer") or task.imputer) == "redraw" for each in asking):
         return f"{method.part.name} hides units by drawing samples again, which a verified run keeps from methods"

@@ -1,32 +1,28 @@
 """Workers: supervised processes, so that work that dies, hangs or spoils its process costs its own cell alone."""
 
-import ctypes
 import os
 import pickle
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib.metadata import entry_points
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import torch
 
+from .attempts import OutOfTime
 from .data import Record
-from .entries import import_file, is_shipped, registries
-from .jobs import Job, OutOfTime, do, explain_job, failure, put_failure, scored
+from .entries import NAMED, import_file, is_shipped, registries
+from .jobs import Job, do, explain_job, failure, put_failure, scored
 from .memory import keep_memory
+from .processes import Process, joined
 from .store import Store
 
 GRACE = 1.0
 """Seconds that a worker is given to end by itself: past the time limit, and when it has stopped talking."""
 PULSE = 0.1
 """Seconds between two looks at the clock."""
-PR_SET_PDEATHSIG = 1
 READY, AT, DONE, MOVED, END = "ready", "at", "done", "moved", "end"
 """Messages of a worker: that it has started; that a part begins, or has its outcome stored; that a part moved what is
 not its own; that the job is at its end."""
@@ -60,7 +56,7 @@ def _parts(job: Job) -> Iterator[Callable[..., object]]:
 
 def _travels(job: Job, files: Sequence[Path]) -> bool:
     """Return whether another process can find the parts: those of a notebook or a script are in this one alone."""
-    named = {f"heatproof_file_{file.stem}" for file in files}
+    named = {f"{NAMED}{file.stem}" for file in files}
     groups = [f"heatproof.{registry.folder}" for registry in registries.values()]
     plugins = {each.module.partition(".")[0] for group in groups for each in entry_points(group=group)}
     modules = {part.__module__ for part in _parts(job) if not is_shipped(part)}
@@ -74,15 +70,7 @@ class Worker:
         self.job: Job | None = None
         self.ready = self.spoilt = False
         self._since: float | None = None
-        self.pipe, theirs = Pipe()
-        where, order = f"import sys; sys.path[:] = {sys.path!r}", f"serve({theirs.fileno()}, {os.getpid()})"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", f"{where}; from {__name__} import serve; {order}"],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.PIPE,  # it ends when this process does
-            stdout=2,  # what a method prints is no output of ours
-        )
-        theirs.close()
+        self.process = Process(__name__)
         self._send((tuple(files), threads))
 
     def take(self, job: Job) -> None:
@@ -92,7 +80,7 @@ class Worker:
 
     def _send(self, content: object) -> None:
         with suppress(OSError):  # a dead one is met when it is listened to
-            self.pipe.send_bytes(pickle.dumps(content))
+            self.process.pipe.send_bytes(pickle.dumps(content))
 
     @property
     def late(self) -> bool:
@@ -103,25 +91,13 @@ class Worker:
     def hear(self) -> str:
         """Return what it says; nothing where it is dead."""
         try:
-            told = self.pipe.recv_bytes(16).decode()
+            told = self.process.pipe.recv_bytes(16).decode()
         except (EOFError, OSError, UnicodeDecodeError):
             return ""
         self._since = time.monotonic() if told == AT else None
         self.ready |= told == READY
         self.spoilt |= told == MOVED
         return told if told in (READY, AT, DONE, MOVED, END) else ""
-
-    def end(self, patience: float = 0.0) -> str:
-        """End the process, and return how it ended."""
-        try:
-            status = self.process.wait(patience)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            status = self.process.wait()
-        self.pipe.close()
-        if self.process.stdin:
-            self.process.stdin.close()
-        return f"signal {-status}" if status < 0 else f"exit status {status}"
 
 
 def _supervised(jobs: Sequence[Job], count: int, files: Sequence[Path]) -> Iterator[Job]:
@@ -133,8 +109,8 @@ def _supervised(jobs: Sequence[Job], count: int, files: Sequence[Path]) -> Itera
             for worker in workers:
                 if worker.job is None and waiting:
                     worker.take(waiting.pop())
-            heard = wait([worker.pipe for worker in workers], PULSE)
-            for worker in [each for each in workers if each.pipe in heard or each.late]:
+            heard = wait([worker.process.pipe for worker in workers], PULSE)
+            for worker in [each for each in workers if each.process.pipe in heard or each.late]:
                 job, told = worker.job, "" if worker.late else worker.hear()
                 if job is None or told not in ("", END):
                     continue
@@ -146,17 +122,17 @@ def _supervised(jobs: Sequence[Job], count: int, files: Sequence[Path]) -> Itera
                     yield job
                 worker.job = None
                 if told != END or worker.spoilt or not waiting:
-                    worker.end()
+                    worker.process.end()
                     workers.remove(worker)
     finally:
         for worker in workers:
-            worker.end()
+            worker.process.end()
 
 
 def _blamed(job: Job, worker: Worker) -> bool:
     """Store that the part at work was late, or ended its process; return whether more of the job is to be done."""
     late = worker.late
-    ended = worker.end(0 if late else GRACE)
+    ended = worker.process.end(0 if late else GRACE)
     if not worker.ready:
         raise ValueError(f"a worker does not start, it ended with {ended}: see above, or use one and no time limit")
     store = Store(job.folder)
@@ -174,8 +150,7 @@ def _blamed(job: Job, worker: Worker) -> bool:
 
 def serve(channel: int, parent: int) -> None:
     """Do what comes through the pipe, until the parent ends."""
-    _end_with(parent)
-    pipe = Connection(channel)
+    pipe = joined(channel, parent)
     files, threads = pickle.loads(pipe.recv_bytes())
     keep_memory()
     torch.set_num_threads(threads)
@@ -207,22 +182,6 @@ def _serve_one(job: Job, tell: Callable[[str], None]) -> None:
     if explain_job(job, tell):
         for cell, record in scored(job, tell):
             Store(job.folder).put_record(cell.key, record)
-
-
-def _end_with(parent: int) -> None:
-    """End at once with the parent: by the kernel where it can, also in a long call of C, or else by a thread."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers itself
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-    threading.Thread(target=_end_at_the_end_of, args=(os.dup(0),), daemon=True).start()
-
-
-def _end_at_the_end_of(stream: int) -> None:
-    while os.read(stream, 1):
-        pass
-    os._exit(1)
 
 
 def _on_ray(jobs: Sequence[Job], address: str, files: Sequence[Path]) -> Iterator[Job]:

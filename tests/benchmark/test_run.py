@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from heatproof.benchmark import Record, Refused, UnknownName, import_file, method, methods, metrics, tasks
+from heatproof.benchmark.attempts import OutOfTime, limited
 from heatproof.benchmark.estimate import estimate
 from heatproof.benchmark.harness import Asked
-from heatproof.benchmark.jobs import OutOfTime, limited
 from heatproof.benchmark.plan import Cell, plan
 from heatproof.benchmark.question import Model, models
 from heatproof.benchmark.results import Results
