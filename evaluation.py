@@ -16,7 +16,7 @@ from .benchmark.errors import words_of
 from .benchmark.game import Memory
 from .benchmark.harness import Asked, score
 from .benchmark.results import undefined
-from .benchmark.units import to_elements
+from .benchmark.units import to_elements, unit_count
 from .models.adapters import adapt
 
 PATCHES = 8
@@ -34,6 +34,8 @@ def evaluate(
     *,
     truth: Array | None = None,
     ignore: float | None = None,
+    effect: Array | None = None,
+    signed: bool = True,
     units: Array | None = None,
     baseline: Array | None = None,
     readout: str = "probability",
@@ -47,23 +49,24 @@ def evaluate(
     `model` is whatever `heatproof.adapt` takes. `attributions` maps names to maps shaped like x, (N, H, W) or one value
     per unit, or is an `.npz` file of them; with an array `ids` in it, the order of samples is checked. `truth` (N, E)
     or (N, H, W) marks the elements that are truly relevant, 1 or True, and those that are not, 0 or False; what has the
-    value `ignore` (often -1 or 255) is not asked about. Units default to 8 x 8 patches of a picture, or columns;
-    the baseline to each picture's mean colour, or the mean of the columns. The `imputer` stands in for what a metric
-    hides, by default with the baseline (see `heatproof list imputers`); some take it from other samples, the `pool`.
+    value `ignore` (often -1 or 255) is not asked about. In place of it, `effect` (N, U) is the true effect of each
+    unit; maps that are not `signed`, as those of Grad-CAM, are judged by its magnitude. Units default to 8 x 8 patches
+    of a picture, or columns; the baseline to each picture's mean colour, or the mean of the columns. The `imputer`
+    stands in for what a metric hides, by default with the baseline (see `heatproof list imputers`); some take it from
+    other samples, the `pool`.
 
     Returns one row per (method, metric, score, sample): value, and the reason where there is none.
     """
     _ = imputers[imputer]
     others = None if pool is None else torch.as_tensor(pool)
     batch = replace(_batch(x, target, units, baseline, ids), imputer=imputer, pool=others)
-    if truth is not None:
-        batch = replace(batch, truth=_truth(torch.as_tensor(truth), batch.units, ignore))
+    batch = replace(batch, truth=_truth(truth, effect, batch.units, ignore))
     gate = Gate(adapt(model), readout)
     # What is wrong with all targets is said at once; what goes wrong in one metric is that metric's.
     read_out(gate.logits(batch.x[:1]).expand(len(batch), -1), batch.target, readout)
     memory = Memory()
     frames = [
-        _scored(name, asked, gate, batch, elements, seed, memory)
+        _scored(name, asked, gate, batch, elements, seed, memory, signed)
         for name, elements in _maps(attributions, batch).items()
         for asked in metrics
     ]
@@ -84,7 +87,22 @@ def _batch(
     return Batch(names, inputs, torch.as_tensor(target).long(), labels, absent)
 
 
-def _truth(truth: Tensor, units: Tensor, ignore: float | None) -> Truth:
+def _truth(truth: Array | None, effect: Array | None, units: Tensor, ignore: float | None) -> Truth | None:
+    """Return what is known of the answer: by a mask of where it rests, or by the effects of the units."""
+    if truth is not None and effect is not None:
+        raise ValueError("both truth and effect are given: give a mask of the elements, or the effects of the units")
+    if effect is not None:
+        return _effects(torch.as_tensor(effect), units)
+    return None if truth is None else _mask(torch.as_tensor(truth), units, ignore)
+
+
+def _effects(effect: Tensor, units: Tensor) -> Truth:
+    if effect.shape != (len(units), count := unit_count(units)):
+        raise ValueError(f"effect has shape {tuple(effect.shape)}; expected {(len(units), count)}, one value per unit")
+    return Truth(parts=units, effect=effect)
+
+
+def _mask(truth: Tensor, units: Tensor, ignore: float | None) -> Truth:
     """Return what a mask says: where the answer rests, where it cannot, and what is not asked about."""
     mask = truth.flatten(1)
     if mask.shape != units.shape:
@@ -141,12 +159,13 @@ def _check_order(given: Sequence[str], expected: Sequence[str]) -> None:
 
 
 def _scored(
-    name: str, asked: str, gate: Gate, batch: Batch, attribution: Tensor, seed: int, memory: Memory
+    name: str, asked: str, gate: Gate, batch: Batch, attribution: Tensor, seed: int, memory: Memory, signed: bool
 ) -> pd.DataFrame:
     metric = known_metrics[asked]
     place = {"method": name, "metric": asked}
     try:
-        scores, _ = score(Asked(metric, metric.settings, seed), gate, batch, attribution, None, memory)
+        told = Asked(metric, metric.settings, seed)
+        scores, _ = score(told, gate, batch, attribution, None, memory, signed=signed)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a cell is attempted here

@@ -55,6 +55,13 @@ class Truth:
         cut = {name: value[index] for name, value in known.items() if isinstance(value, Tensor)}
         return Truth(**cut, values={name: value[index] for name, value in self.values.items()})
 
+    @property
+    def magnitude(self) -> "Truth":
+        """The truth without signs, by which maps without signs are judged."""
+        effect, rival = (None if each is None else each.abs() for each in (self.effect, self.rival_effect))
+        values = {name: value.abs() for name, value in self.values.items()}
+        return replace(self, effect=effect, rival_effect=rival, values=values)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

@@ -48,6 +48,11 @@ class Asked:
         if self.part.with_defaults(self.settings).get("layer"):
             raise ValueError(f"{self.part.name}: a layer has places of its own, choose between `layer` and `regions`")
 
+    @property
+    def signed(self) -> bool:
+        """Whether it is judged with signs: all but a method whose maps have none, which are judged by magnitude."""
+        return isinstance(self.part, Metric) or self.part.signed
+
     def told(self, name: str) -> str:
         """Return one of the settings of a game; empty where it is the task's."""
         return str(self.part.with_defaults(self.settings)[name])
@@ -198,11 +203,14 @@ def score(
     attribution: Tensor,
     method: Asked | None,
     memory: Memory | None = None,
+    *,
+    signed: bool = True,
 ) -> tuple[dict[str, Tensor], Cost]:
     """Return a metric's scores of attributions (N, E), each (N,) or a curve (N, S), and what they cost.
 
     Samples whose attribution is not finite are undefined: NaN. Without a `method`, a metric that must explain again
-    refuses. With a `memory` of these samples, passes that were made for another map are not made again; the bill is
+    refuses. Maps of a method without signs, or maps that are not `signed`, are judged by the magnitude of true effects
+    and values. With a `memory` of these samples, passes that were made for another map are not made again; the bill is
     that of a metric asked alone, all the same.
     """
     own, memory = gate.metered(), memory or Memory()
@@ -210,22 +218,24 @@ def score(
     finite = attribution.isfinite().all(1)
     given = attribution.double().where(finite[:, None], 0.0)
     portions = _portions(batch, gate.room(batch.x))
-    parts = [_score_some(metric, own, batch.picked(portion), given[portion], method, memory) for portion in portions]
+    signed = signed and (method is None or method.signed)
+    parts = [_score_some(metric, own, batch.picked(p), given[p], method, memory, signed) for p in portions]
     own.meter.forward += memory.passes - known
     scores = {name: _together([part[name] for part in parts], portions) for name in parts[0]}
     return {name: _undefined(values, ~finite) for name, values in scores.items()}, _bill(own, start)
 
 
 def _score_some(
-    metric: Asked, gate: Gate, batch: Batch, attribution: Tensor, method: Asked | None, memory: Memory
+    metric: Asked, gate: Gate, batch: Batch, attribution: Tensor, method: Asked | None, memory: Memory, signed: bool
 ) -> dict[str, Tensor]:
     if (regions := metric.regions) is not None:
         cut, asked = replace(batch, units=regions.cut(batch.x)), metric.on_units()
         portions = _portions(cut, len(cut))
-        scored = [_score_some(asked, gate, cut.picked(p), attribution[p], method, memory) for p in portions]
+        scored = [_score_some(asked, gate, cut.picked(p), attribution[p], method, memory, signed) for p in portions]
         return {name: _together([part[name] for part in scored], portions) for name in scored[0]}
     part = metric.part
-    truth = {word: lambda word=word: _truth(batch, word) for word in KNOWN_AS if word != "scene"}
+    judged = batch if signed or batch.truth is None else replace(batch, truth=batch.truth.magnitude)
+    truth = {word: lambda word=word: _truth(judged, word) for word in KNOWN_AS if word != "scene"}
     offers: dict[str, Callable[[], object]] = {
         **truth,
         "parts": lambda: _known(batch, "parts"),

@@ -115,7 +115,7 @@ def _add_earlier(content: Manifest, before: Manifest, cells: Sequence[Cell]) -> 
         for (task, metric), cell in pairs.items():
             for repeat, maker in enumerate(card["makers"]):
                 place, explanation = (task, name, metric, repeat), explanation_of(cell.asks, maker)
-                key = key_of(explanation, cell.judge)
+                key = key_of(explanation, cell.judge, card["signed"])
                 content["cells"].append([*place, key, explanation, reasons.get(place, "")])
 
 

@@ -69,7 +69,7 @@ def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 0, split:
             explanation = explanation_of(asks, maker, version if "truth" in method.part.needs else "")
             for metric, hashed in judging:
                 judge = digest(hashed, "" if TRUTH_WORDS.isdisjoint(metric.part.needs) else version)
-                key = key_of(explanation, judge)
+                key = key_of(explanation, judge, method.signed)
                 why = withheld(task, method, metric) if is_drawn(split) else ""
                 why = why or impossible(task, [a.part for a in (method.prior, method) if a], metric.part, batch_size)
                 place = task, method, metric, suite.samples, split
@@ -106,9 +106,9 @@ def explanation_of(asks: str, maker: str, truth: str = "") -> str:
     return digest(asks, maker, truth)
 
 
-def key_of(explanation: str, judge: str) -> str:
-    """Return where the record of an explanation is kept."""
-    return digest(explanation, judge)
+def key_of(explanation: str, judge: str, signed: bool) -> str:
+    """Return where the record of an explanation is kept; maps without signs are judged by the truth's magnitude."""
+    return digest(explanation, judge, signed)
 
 
 def _identity(asked: Asked) -> tuple[object, ...]:

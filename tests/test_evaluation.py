@@ -75,6 +75,23 @@ def test_a_mask_is_the_truth(x: Tensor) -> None:
         assert found["even", score] == pytest.approx(share)
 
 
+def test_maps_without_signs_are_judged_by_the_magnitude_of_the_effects(x: Tensor) -> None:
+    effect = torch.tensor([1.0, -2.0, 0.5, -0.5]).expand(N, -1)
+    units = (torch.arange(SIDE)[:, None] // 8 * 2 + torch.arange(SIDE) // 8).expand(N, -1, -1)
+    maps = {"with": effect / 64, "without": effect.abs() / 64}
+    found = {
+        signed: means(
+            evaluate(Linear(), x, [0] * N, maps, ["centred_cosine"], effect=effect, units=units, signed=signed)
+        )
+        for signed in (True, False)
+    }
+    assert found[True]["with", "centred_cosine"] == pytest.approx(1)
+    assert found[False]["without", "centred_cosine"] == pytest.approx(1)
+    crossed = float(torch.corrcoef(torch.stack([effect[0], effect[0].abs()]))[0, 1])
+    assert found[True]["without", "centred_cosine"] == pytest.approx(crossed)
+    assert found[False]["with", "centred_cosine"] == pytest.approx(crossed)
+
+
 def test_a_metric_that_cannot_be_served_says_why(x: Tensor) -> None:
     found = evaluate(Linear(), x, [0] * N, {"mine": x}, ["relevance_mass", "effect_cosine"])
     assert found["value"].isna().all()
@@ -99,6 +116,8 @@ def test_a_classifier_of_columns() -> None:
         ({"metrics": ["sparsness"]}, "unknown metric 'sparsness': did you mean sparseness"),
         ({"readout": "probabilty"}, "readout 'probabilty' is unknown"),
         ({"truth": torch.zeros(N, 5)}, "truth covers"),
+        ({"effect": torch.zeros(N, 5)}, r"effect has shape \(6, 5\); expected \(6, 64\), one value per unit"),
+        ({"effect": torch.zeros(N, 64), "truth": torch.zeros(N, SIDE, SIDE)}, "both truth and effect are given"),
         ({"ids": ["same"] * N}, "not unique"),
         (
             {"attributions": {"mine": torch.zeros(N, 3, SIDE, SIDE), "ids": np.arange(N)[::-1]}},

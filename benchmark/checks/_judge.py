@@ -48,11 +48,15 @@ class Judge:
     batch: Batch
     truth: Truth
 
-    def maps(self, maps: Sequence[Tensor]) -> Tensor:
-        """Return the scores (N,) of maps (N, E): one for all questions, or one for the target and one for the rival."""
+    def maps(self, maps: Sequence[Tensor], *, signed: bool = True) -> Tensor:
+        """Return the scores (N,) of maps (N, E): one for all questions, or one for the target and one for the rival.
+
+        Maps that are not `signed` are judged by the magnitude of the truth.
+        """
         known = {**self.truth.values, ASKED: maps[0], OTHER: maps[-1]}
         batch = replace(self.batch, truth=replace(self.truth, values=known))
-        return score(Asked(self.metric, {}), self.gate, batch, maps[0], TOLD)[0][self.headline].double()
+        scores, _ = score(Asked(self.metric, {}), self.gate, batch, maps[0], TOLD, signed=signed)
+        return scores[self.headline].double()
 
     def parts(self, values: Values) -> Tensor:
         """Return the scores (N,) of what is said about the parts, spread evenly over each."""

@@ -23,6 +23,7 @@ from ._judge import Judge, Scale, Values, values_of
 from ._siblings import OWN, mean_of, siblings, truths_of
 from .oracles import holder
 
+UNSIGNED = ", unsigned"
 REPEATS = 50
 """The number of random maps of each sample that chance is taken from."""
 
@@ -48,7 +49,7 @@ class Figures:
     networks: Mapping[str, float]
     """The scores of the truths about other networks, each by itself and their mean."""
     cheats: Mapping[str, float]
-    """The scores of cheats that never ask the network about the sample."""
+    """The scores of cheats that never ask the network about the sample, each with signs and without."""
     amortised: float
     """The score of the mean truth of other samples of the same class, which asks the network for the class."""
     unasked: Mapping[str, str]
@@ -76,8 +77,8 @@ def figures(task: Task, samples: int) -> Figures:
     batch, truth, own = judge.batch, judge.truth, values_of(judge.truth)
     scale = Scale(torch.stack([judge.maps([chance]) for chance in _chance(batch)]), judge.parts(own))
     others, unasked = _tried({each.model.name: partial(truths_of, each, batch, own) for each in siblings(task)})
-    blind = _blind(judge.gate, batch, truth)
-    cheats, skipped = _tried({name: partial(_maps, cheat, blind) for name, cheat in CHEATS.items()})
+    blind = [_blind(judge.gate, batch, each) for each in (truth, truth.magnitude)]
+    cheats, skipped = _tried({name: partial(_both_ways, cheat, blind, judge) for name, cheat in CHEATS.items()})
     return Figures(
         samples=len(batch),
         better=judge.metric.directions[task.headline],
@@ -87,7 +88,7 @@ def figures(task: Task, samples: int) -> Figures:
         noise=scale.noise,
         distorted={name: scale.mean(judge.parts(values)) for name, values in distorted(own)},
         networks={name: scale.normalised(judge.parts(values)) for name, values in _about(others)},
-        cheats={name: scale.normalised(judge.maps(maps)) for name, maps in cheats.items()},
+        cheats={f"{name}{way}": scale.normalised(s) for name, ways in cheats.items() for way, s in ways.items()},
         amortised=scale.normalised(judge.parts([_class_mean(*each) for each in _questions(batch, truth)])),
         unasked=unasked,
         skipped=skipped,
@@ -150,8 +151,13 @@ def _blind(gate: Gate, batch: Batch, truth: Truth) -> list[Blind]:
     ]
 
 
-def _maps(cheat: Cheat, blind: Sequence[Blind]) -> list[Tensor]:
-    return [cheat(each) for each in blind]
+def _both_ways(cheat: Cheat, blind: Sequence[Sequence[Blind]], judge: Judge) -> dict[str, Tensor]:
+    """Return a cheat's scores with signs and without them, each with what it knows of the truth judged so.
+
+    A map is judged without signs where its method says that it has none: a cheat would say what pays.
+    """
+    signed, unsigned = ([cheat(each) for each in known] for known in blind)
+    return {"": judge.maps(signed), UNSIGNED: judge.maps([each.abs() for each in unsigned], signed=False)}
 
 
 def _questions(batch: Batch, truth: Truth) -> list[tuple[Tensor, Tensor]]:

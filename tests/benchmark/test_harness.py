@@ -18,6 +18,7 @@ from heatproof.benchmark import (
     Refused,
     Rng,
     Truth,
+    methods,
     metrics,
     per_unit,
     streams,
@@ -171,6 +172,53 @@ def test_metrics_see_masks_over_elements_and_effects_over_parts() -> None:
     assert effect.tolist() == [[1, 1]] * 2
     assert parts.tolist() == [[0, 0, 1, -1]] * 2
     assert rival.tolist() == [0, 0]
+
+
+def test_maps_without_signs_are_judged_by_the_magnitude_of_effects_and_values() -> None:
+    seen: list[object] = []
+
+    def look(
+        attribution: Tensor,
+        effect: Tensor,
+        rival_effect: Tensor,
+        values: Mapping[str, Tensor],
+        truth: Tensor,
+        explain: Callable[..., Tensor],
+    ) -> Tensor:
+        """Keeps what it sees."""
+        seen.append([each.tolist() for each in (effect, rival_effect, values["shapley"], truth, explain())])
+        return attribution.sum(1)
+
+    question = batch()[:1]
+    effect, rival = torch.tensor([[2.0, -3.0]]), torch.tensor([[-1.0, 0.0]])
+    whole = replace(question.truth, effect=effect, rival_effect=rival, values={"shapley": -effect})
+    asked = Asked(Metric(look), {}), linear(), replace(question, truth=whole), torch.ones(1, D)
+    for declared in (True, False):
+        score(*asked, Asked(replace(methods["oracle"], signed=declared), {}))
+    again = [[1, 1, -3, 0]]  # who explains sees the truth as it is
+    mask = [[True, True, False, False]]
+    assert seen[0] == [[[2, -3]], [[-1, 0]], [[-2, 3]], mask, again]
+    assert seen[1] == [[[2, 3]], [[1, 0]], [[2, 3]], mask, again]
+
+
+@pytest.mark.parametrize("regions", ["", "patches:2"])
+def test_every_piece_of_maps_without_signs_is_judged_by_magnitude(regions: str) -> None:
+    """The slow way: a sample at a time, against effects whose signs were taken off beforehand."""
+
+    def product(attribution: Tensor, effect: Tensor, game: object) -> Tensor:
+        """Relevance times effect."""
+        return attribution[:, 0] * effect.sum(1)
+
+    x = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    units = torch.arange(16).expand(3, -1)
+    effect = torch.tensor([[1.0, -4.0], [-2.0, 1.0], [3.0, 3.0]])
+    truth = Truth((units >= 8).long(), effect=effect)
+    asked = Batch(("a", "b", "c"), x, torch.zeros(3).long(), units, torch.zeros_like(x), truth)
+    gate = Gate(Network(nn.Sequential(nn.Flatten(), nn.Linear(16, 2))), "logit", batch_size=2)
+    maps = torch.tensor([1.0, 10.0, 100.0])[:, None].expand(-1, 16)
+    metric = Asked(Metric(product), {"regions": regions})
+    assert score(metric, gate, asked, maps, None)[0]["product"].tolist() == [-3, -10, 600]
+    assert score(metric, gate, asked, maps, None, signed=False)[0]["product"].tolist() == [5, 30, 600]
 
 
 def test_a_truth_that_is_not_known_is_a_refusal() -> None:

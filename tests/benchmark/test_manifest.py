@@ -24,6 +24,14 @@ def {name}(x):
     "The input, times a factor."
     return {factor} * x
 """
+UNSIGNED = """
+from heatproof import method
+
+@method(signed=False)
+def unsigned(x):
+    "The magnitude of the input."
+    return x.abs()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +84,15 @@ def test_methods_that_are_run_one_after_another_stay(tmp_path: Path) -> None:
     assert {"first", "second", "gradient"} <= set(board.index)
     again = run(suite(), folder)
     assert scores(again) == scores(second)
+
+
+def test_a_method_without_signs_stays_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "unsigned.py"
+    path.write_text(UNSIGNED, encoding="utf-8")
+    before = run_alone(path, tmp_path / "run")
+    after = run_alone(mine(tmp_path, "second"), tmp_path / "run")
+    assert after.unfinished == ("gradient",)
+    assert scores(after)["unsigned"] == scores(before)["unsigned"]
 
 
 def test_a_method_that_is_run_again_with_other_code_is_replaced(tmp_path: Path) -> None:

@@ -144,6 +144,16 @@ def test_what_a_cell_depends_on_changes_its_key_and_nothing_else_does() -> None:
     assert spelt == base
 
 
+def test_the_declaration_that_maps_have_no_sign_changes_records_and_no_maps() -> None:
+    signed, unsigned = (
+        keys(plan(suite(methods=["tiny_noise"]), [replace(methods["tiny_gradient"], signed=signed)]))
+        for signed in (True, False)
+    )
+    place = EFFECT, "tiny_gradient", "tiny_product", 0
+    assert signed[place][0] == unsigned[place][0], "the maps"
+    assert signed[place][1] != unsigned[place][1], "their scores"
+
+
 def test_explanations_are_shared_between_tasks_and_metrics_and_never_between_repeats() -> None:
     base = keys(plan(suite()))
     explanations = {place: explanation for place, (explanation, _) in base.items()}

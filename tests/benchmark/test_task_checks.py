@@ -17,6 +17,7 @@ from heatproof.benchmark.checks.oracles import holder
 from heatproof.benchmark.question import Model
 
 COLUMNS, N = 6, 40
+OUTPUTS = 8
 
 pytestmark = pytest.mark.usefixtures("own_parts")
 
@@ -35,13 +36,13 @@ def weights_of(gate: Gate) -> Tensor:
     return layer.weight.detach().double()
 
 
-def rows(x: Tensor) -> Callable[[Gate, str, int], Batch]:
-    """Return samples that are the first rows of a table, asked about output 0."""
+def rows(x: Tensor, outputs: int = 1) -> Callable[[Gate, str, int], Batch]:
+    """Return samples that are the first rows of a table, asked about the first outputs in turn."""
 
     def samples(gate: Gate, split: str, size: int) -> Batch:
         some = x[:size]
         ids = tuple(f"{split}-{place}" for place in range(len(some)))
-        target = torch.zeros(len(some), dtype=torch.int64)
+        target = torch.arange(len(some)) % outputs
         return Batch(ids, some, target, column_units(some), torch.zeros_like(some))
 
     return samples
@@ -50,6 +51,15 @@ def rows(x: Tensor) -> Callable[[Gate, str, int], Batch]:
 def signs() -> Tensor:
     """Columns of random signs and sizes: no map is right that does not know the weights."""
     return torch.randn(N, COLUMNS, generator=torch.Generator().manual_seed(1))
+
+
+def sides() -> Tensor:
+    """Columns of random signs and equal sizes."""
+    return signs().sign()
+
+
+SECRET = torch.randn(OUTPUTS, COLUMNS, generator=torch.Generator().manual_seed(1)).tolist()
+"""Weights that differ from output to output, in size, too: with `sides`, nobody knows the truth who does not ask."""
 
 
 def product(gate: Gate, batch: Batch) -> Truth:
@@ -64,6 +74,7 @@ def question(
     x: Tensor | None = None,
     headline: str = "centred_cosine",
     knows: frozenset[str] = frozenset({"effect"}),
+    outputs: int = 1,
 ) -> Task:
     """A task on a network of its own, which is not registered."""
 
@@ -71,8 +82,13 @@ def question(
         """A linear network."""
         return linear(*weights)
 
-    samples = rows(signs() if x is None else x)
+    samples = rows(signs() if x is None else x, outputs)
     return Task(truth, samples, Model(toy), "toy", "analytic", headline, knows, readout="logit")
+
+
+def secret(headline: str = "centred_cosine") -> Task:
+    """A question that only the network answers."""
+    return question(weights=tuple(SECRET), x=sides(), headline=headline, outputs=OUTPUTS)
 
 
 def outcomes(asked: Task, samples: int = N) -> dict[str, Check]:
@@ -84,10 +100,10 @@ def failed(asked: Task, samples: int = N) -> dict[str, str]:
 
 
 def test_a_question_that_only_the_network_answers_is_admitted() -> None:
-    found = outcomes(question())
+    found = outcomes(secret())
     assert all(check.passed for check in found.values()), found
     assert [name for name, check in found.items() if check.skipped] == ["specificity"]
-    assert check_task(question(), samples=N), "it raises where nothing fails"
+    assert check_task(secret(), samples=N), "it raises where nothing fails"
 
 
 def test_the_controls_are_the_truth_and_chance() -> None:
@@ -112,20 +128,33 @@ def test_a_truth_that_is_the_same_for_all_samples_is_named() -> None:
     assert found["best_cheat"].startswith(("parts_as_elsewhere scores 1.00", "map_elsewhere scores 1.00"))
 
 
-def register(name: str, weights: list[float], **cards: object) -> None:
+def test_sizes_that_give_the_truth_away_are_named() -> None:
+    """With signs nothing is to be had from the input; without them, its sizes and the truth's go together."""
+    x = signs()
+    sizes = torch.stack([x.abs(), (torch.tensor(SECRET[0]) * x).abs()], 1)
+    mean = float(torch.stack([torch.corrcoef(pair)[0, 1] for pair in sizes]).mean())
+    measured = figures(question(weights=(SECRET[0],)), N)
+    assert measured.cheats["magnitude, unsigned"] == pytest.approx(mean, abs=0.05), "but for the chance of random maps"
+    assert measured.cheats["magnitude"] < 0.2
+    even = figures(question(weights=([1.0] * COLUMNS,)), N)
+    assert even.cheats["magnitude, unsigned"] == pytest.approx(1), "the sizes of the truth are those of the input"
+    assert even.cheats["magnitude"] < 0.2
+
+
+def register(name: str, *weights: list[float], **cards: object) -> None:
     def build() -> Network:
         """A linear network."""
-        return linear(weights, [-each for each in weights])
+        return linear(*weights, [-each for each in weights[0]])
 
     build.__name__ = name
     model(**cards)(build)  # type: ignore[arg-type]
 
 
-def on(*names: str, truth: Callable[..., Truth] = product) -> dict[str, Task]:
+def on(*names: str, truth: Callable[..., Truth] = product, outputs: int = 1) -> dict[str, Task]:
     """Put a question to several registered networks."""
     from heatproof.benchmark import tasks
 
-    samples, knows = rows(signs()), {"effect"}
+    samples, knows = rows(signs() if outputs == 1 else sides(), outputs), {"effect"}
     task(samples=samples, on=names, family="toy", truth_type="analytic", headline="centred_cosine", knows=knows)(truth)
     return {name: tasks[f"{truth.__name__}@{name}"] for name in names}
 
@@ -134,9 +163,9 @@ OWN = [1.0, -1, 2, -2, 0.5, -0.5]
 
 
 def test_another_network_with_the_same_truth_is_named() -> None:
-    register("toy_one", OWN)
-    register("toy_double", [2 * weight for weight in OWN])
-    found = failed(on("toy_one", "toy_double")["toy_one"])
+    register("toy_one", *SECRET)
+    register("toy_double", *([2 * weight for weight in row] for row in SECRET))
+    found = failed(on("toy_one", "toy_double", outputs=OUTPUTS)["toy_one"])
     assert list(found) == ["specificity"]
     assert "the truth about toy_double, of " in found["specificity"]
     assert "scores 1.00 here, at most 0.50 allowed: let the networks differ" in found["specificity"]
@@ -237,12 +266,17 @@ def test_a_score_of_which_less_is_better_is_admitted() -> None:
         """The angle to the truth."""
         return torch.cosine_similarity(attribution, effect).clamp(-1, 1).acos()
 
-    assert angle
+    @metric(better="lower")
+    def centred_angle(attribution: Tensor, effect: Tensor) -> Tensor:
+        """The angle to the truth, both without their means."""
+        return angle(*(each - each.mean(1, keepdim=True) for each in (attribution, effect)))
+
     measured = figures(question(headline="angle"), N)
     assert measured.gap == pytest.approx(pi / 2, abs=0.1)
     assert max(measured.above.values()) < 0, "every distorted truth is at an angle to the truth"
     assert measured.above["largest part of the truth"] < measured.above["truth with 0.1 of noise"]
-    assert not failed(question(headline="angle"))
+    assert centred_angle
+    assert not failed(secret("centred_angle"))
 
 
 def test_samples_without_a_truth_are_counted_and_nothing_is_made_of_nothing() -> None:
@@ -262,8 +296,8 @@ def test_samples_without_a_truth_are_counted_and_nothing_is_made_of_nothing() ->
 
 
 def test_a_network_that_fails_its_gate_is_named() -> None:
-    register("toy_one", OWN, card={"accuracy_evidence_only": 0.5})
-    found = failed(on("toy_one")["toy_one"])
+    register("toy_one", *SECRET, card={"accuracy_evidence_only": 0.5})
+    found = failed(on("toy_one", outputs=OUTPUTS)["toy_one"])
     assert found == {
         "network": "toy_one reaches only 0.50 accuracy with the evidence alone, 0.90 needed: "
         "train it again, or choose another network"
@@ -396,7 +430,9 @@ def test_cheats_on_a_picture_of_one_step() -> None:
 def test_cheats_that_do_not_apply_are_skipped_with_a_reason() -> None:
     measured = figures(question(), N)
     assert isinstance(measured, Figures)
-    assert set(measured.skipped) | set(measured.cheats) == set(CHEATS)
+    done = set(measured.cheats)
+    assert set(measured.skipped) | {name.removesuffix(", unsigned") for name in done} == set(CHEATS)
+    assert {f"{name}, unsigned" for name in done & set(CHEATS)} == done - set(CHEATS)
     assert set(measured.skipped.values()) == {"the inputs are no pictures"}
     assert "magnitude" in measured.cheats
 
