@@ -5,20 +5,19 @@ effects are Shapley values of that game. The readout is the log odds because bot
 a probability of 0.9998 has next to no gradient, and its sampled effects have from 1.6 to 4.6 times the relative error.
 """
 
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 
 import torch
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from ..benchmark import Batch, Gate, Network, Truth, column_units, streams, task
+from ..benchmark import Batch, Gate, Truth, column_units, streams, task
 from ._shapley import coalitions, exact_shapley, sampled_shapley
 
 COLUMNS = 30
 GROUPS = 10
 PER_CLASS = 8
-POOL = 32
 PERMUTATIONS = 128
 """Orders of the columns for each background row."""
 PASS = 2**14
@@ -49,13 +48,8 @@ def rows() -> dict[str, Tensor]:
 
 
 def background() -> Tensor:
-    """Return the rows (16, 30) that removed columns come from, as many of each class."""
+    """Return the rows (16, 30) that removed columns come from, as many of each class: methods are handed the same."""
     return columns()[rows()["background"]]
-
-
-def pool() -> Tensor:
-    """Return other rows (32, 30) to draw from: the last of `tune`, whose first are asked about."""
-    return columns()[rows()["tune"][-POOL:]]
 
 
 def cancer_rows(gate: Gate, split: str, size: int) -> Batch:
@@ -66,7 +60,7 @@ def cancer_rows(gate: Gate, split: str, size: int) -> Batch:
     x = columns()[chosen]
     ids = tuple(f"breast_cancer/{split}/{row}" for row in chosen.tolist())
     baseline = background().mean(0).expand_as(x).clone()
-    return Batch(ids, x, gate.logits(x).argmax(1), column_units(x), baseline, pool=pool())
+    return Batch(ids, x, gate.logits(x).argmax(1), column_units(x), baseline, pool=background())
 
 
 def mixed_score(gate: Gate, x: Tensor, target: Tensor, other: Tensor, kept: Tensor) -> Tensor:
@@ -80,17 +74,12 @@ def groups(x: Tensor) -> Tensor:
     return (torch.arange(COLUMNS) % GROUPS).expand(len(x), -1)
 
 
-@lru_cache(maxsize=2)
-def group_effects(network: Network, readout: str, x: Tensor, target: Tensor) -> Tensor:
-    """Return the Shapley values (N, 10) of the measurements, from all 1024 coalitions.
-
-    Two tasks ask for them: they are kept for the next call with the same tensors, not equal ones.
-    """
-    gate = Gate(network, readout, PASS)
-    kept = coalitions(GROUPS)[:, groups(x)[0]].expand(len(x), -1, -1)
-    return exact_shapley(
-        torch.stack([mixed_score(gate, x, target, other, kept) for other in background()]).double().mean(0)
-    )
+def group_effects(gate: Gate, batch: Batch) -> Tensor:
+    """Return the Shapley values (N, 10) of the measurements, from all 1024 coalitions."""
+    wide = Gate(gate.network, gate.readout, PASS)
+    kept = coalitions(GROUPS)[:, groups(batch.x)[0]].expand(len(batch.x), -1, -1)
+    values = [mixed_score(wide, batch.x, batch.target, other, kept) for other in background()]
+    return exact_shapley(torch.stack(values).double().mean(0))
 
 
 def column_effects(gate: Gate, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -107,8 +96,7 @@ def column_effects(gate: Gate, batch: Batch) -> tuple[Tensor, Tensor]:
 @asked(samples=cancer_rows, headline="effect_correlation", knows={"effect"})
 def cancer_groups(gate: Gate, batch: Batch) -> Truth:
     """Which of ten measurements of a tumour, three columns each, make the predicted class likely?"""
-    effect = group_effects(gate.network, gate.readout, batch.x, batch.target)
-    return Truth(parts=groups(batch.x), effect=effect)
+    return Truth(parts=groups(batch.x), effect=group_effects(gate, batch))
 
 
 @asked(samples=cancer_rows, headline="effect_cosine", knows={"effect"})
@@ -116,13 +104,3 @@ def cancer_columns(gate: Gate, batch: Batch) -> Truth:
     """Which of 30 columns of a tumour make the predicted class likely?"""
     effect, _ = column_effects(gate, batch)
     return Truth(parts=batch.units, effect=effect)
-
-
-@asked(samples=cancer_rows, headline="effect_contrast", knows={"effect", "rival"})
-def cancer_contrast(gate: Gate, batch: Batch) -> Truth:
-    """Which measurements speak for the predicted class, and which for the other?
-
-    Of two classes, what makes one likely makes the other unlikely by as much.
-    """
-    effect = group_effects(gate.network, gate.readout, batch.x, batch.target)
-    return Truth(parts=groups(batch.x), effect=effect, rival=1 - batch.target, rival_effect=-effect)

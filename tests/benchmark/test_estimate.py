@@ -71,7 +71,7 @@ def test_long_passes_are_all_that_counts_and_nothing_is_tried(monkeypatch: pytes
 
 def test_a_metric_that_explains_again_is_counted_as_one_more_explanation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_tried_on", lambda *_: 0.0)
-    words = {"tasks": ("cancer_contrast@breast_cancer_mlp",), "methods": ("gradient",), "samples": 4}
+    words = {"tasks": ("analytic_contrast",), "methods": ("gradient",), "samples": 4}
     once, twice = (estimate(plan(suite(**words, metrics=(m,)))) for m in ("effect_cosine", "effect_contrast"))
     assert (once.forward, once.backward) == (4, 4)
     assert (twice.forward, twice.backward) == (8, 8)

@@ -12,7 +12,6 @@ from heatproof.datasets.breast_cancer import (
     GROUPS,
     background,
     cancer_columns,
-    cancer_contrast,
     cancer_groups,
     cancer_rows,
     column_effects,
@@ -85,8 +84,8 @@ def worth(gate: Gate, batch: Batch, present: set[int]) -> Tensor:
     return gate.score(x, batch.target.repeat(len(background()))).reshape(-1, len(batch)).double().mean(0)
 
 
-def test_six_tasks_on_two_models_with_their_own_samples() -> None:
-    assert len(TASKS) == 6
+def test_four_tasks_on_two_models_with_their_own_samples() -> None:
+    assert len(TASKS) == 4
     assert MODELS == ["breast_cancer_boosting", "breast_cancer_mlp"]
     assert len({task.sample_set for task in TASKS}) == 2
 
@@ -114,6 +113,14 @@ def test_rows_are_the_first_of_their_split_and_asked_about_the_predicted_class()
     torch.testing.assert_close(many.baseline[7], background().mean(0))
     with pytest.raises(ValueError, match="size is 172, but the split 'test' has 171 rows"):
         cancer_rows(gate, "test", 172)
+
+
+def test_methods_are_handed_the_rows_that_the_truth_uses() -> None:
+    gate, _ = linear_gate()
+    batch = cancer_rows(gate, "test", 3)
+    assert batch.pool is not None
+    assert torch.equal(batch.pool, background())
+    torch.testing.assert_close(batch.baseline[0], batch.pool.mean(0))
 
 
 def test_effects_of_a_linear_model_are_its_terms() -> None:
@@ -145,24 +152,6 @@ def test_effects_add_up_to_the_difference_from_the_background(model: str) -> Non
         torch.testing.assert_close(effect_of(batch.truth).sum(1), gain.double(), rtol=1e-4, atol=1e-4)
 
 
-@each_model
-def test_what_speaks_for_one_class_speaks_against_the_other(model: str) -> None:
-    task = found("cancer_contrast", model)
-    batch = task.questions("test", 4)
-    assert batch.truth is not None
-    assert batch.truth.rival is not None
-    assert batch.truth.rival_effect is not None
-    assert torch.equal(batch.truth.rival, 1 - batch.target)
-    kept = coalitions(GROUPS)[:, batch.truth.parts[0]].expand(4, -1, -1)
-    gate = task.gate(4096)
-    values = [mixed_score(gate, batch.x, batch.truth.rival, other, kept).double() for other in background()]
-    expected = exact_shapley(torch.stack(values).mean(0))
-    torch.testing.assert_close(batch.truth.rival_effect, expected, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(
-        effect_of(batch.truth), effect_of(found("cancer_groups", model).questions("test", 4).truth)
-    )
-
-
 def test_sampled_columns_are_within_their_error_of_all_coalitions() -> None:
     gate = Gate(Network(Bent()), "log_odds")
     batch = cancer_rows(gate, "test", 24)
@@ -185,14 +174,3 @@ def test_the_sampling_error_is_small(model: str) -> None:
     effect, error = column_effects(task.gate(64), batch)
     most = {"breast_cancer_mlp": 0.05, "breast_cancer_boosting": 0.01}
     assert (error.mean(1) / effect.std(1)).mean() < most[model]
-
-
-def test_the_enumeration_is_shared() -> None:
-    breast_cancer.group_effects.cache_clear()
-    gate, _ = linear_gate()
-    batch = cancer_rows(gate, "test", 2)
-    first, second = cancer_groups(gate, batch), cancer_contrast(gate.metered(), batch)
-    assert first.effect is second.effect
-    assert breast_cancer.group_effects.cache_info().hits == 1
-    cancer_groups(gate, cancer_rows(gate, "test", 2))
-    assert breast_cancer.group_effects.cache_info().misses == 2
