@@ -82,6 +82,7 @@ def plan(
     """Show what a run would do: its cells, the impossible ones with their reason, the passes and minutes."""
     from .api import baselines, entrants
     from .api import suite as find
+    from .benchmark.admission import admissions
     from .benchmark.estimate import estimate
     from .benchmark.pack import read_pack
     from .benchmark.plan import asked_for
@@ -96,10 +97,11 @@ def plan(
     cells = make_plan(chosen, extra, batch_size)
     store = Store((out or Path("runs") / chosen.name) / "store")
     stored = [key for cell in cells for key in (cell.key, cell.explanation) if key in store]
-    shipped = read_pack(baselines(chosen)) if extra else {}
+    shipped = read_pack(baselines(chosen))
     with progress("trying the parts"):
-        bill = estimate(asked_for(chosen, cells, extra), (*stored, *shipped), batch_size)
-    show(as_json, tables.plan_data(cells, bill), tables.plan(chosen, cells, bill))
+        bill = estimate(asked_for(chosen, cells, extra), (*stored, *(shipped if extra else ())), batch_size)
+    checks = admissions(chosen, store, shipped)
+    show(as_json, tables.plan_data(cells, bill, checks), tables.plan(chosen, cells, bill, checks))
 
 
 @app.command()
@@ -207,6 +209,7 @@ def pack(suite: SuiteName, folder: Folder) -> None:
     from .benchmark.results import Results
 
     results = Results.read(folder)
-    stored = {entry[4]: record for entry in results.manifest["cells"] if (record := results.store.record(entry[4]))}
+    keys = [*(entry[4] for entry in results.manifest["cells"]), *results.manifest.get("admission", {}).values()]
+    stored = {key: record for key, record in results.store.records(keys).items() if record}
     write_pack(baselines(find(suite)), stored)
     say(f"wrote {len(read_pack(baselines(find(suite))))} records to {baselines(find(suite))}")

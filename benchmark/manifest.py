@@ -62,12 +62,21 @@ def _refuse_other_seeds(folder: Path, kept: Seeds) -> NoReturn:
     raise ValueError(f"{folder} is a verified run with the seed {kept.seed}: add --verified, or give another --out")
 
 
-def keep(folder: Path, suite: Suite, cells: Sequence[Cell], seeds: Seeds = PUBLIC) -> None:
-    """Write down what is run in a directory beside what was run there before, by this process or by another."""
+def keep(
+    folder: Path,
+    suite: Suite,
+    cells: Sequence[Cell],
+    seeds: Seeds = PUBLIC,
+    checks: Mapping[str, str] | None = None,
+) -> None:
+    """Write down what is run in a directory beside what was run there before, by this process or by another.
+
+    `checks` says where the admission of each task is kept.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         before = read_manifest(folder)
-        content = _manifest(suite, cells, seeds)
+        content = {**_manifest(suite, cells, seeds), "admission": dict(checks or {})}
         if before is not None:
             _refuse_another(folder, before["suite"], suite)
             if (kept := seeds_in(before)).split != seeds.split:

@@ -150,6 +150,13 @@ class Results:
         return {task: zero for task, score in self.headline().items() if (zero := declared.get(score)) is not None}
 
     @cached_property
+    def admissions(self) -> dict[str, Record | None]:
+        """The outcome of each task's checks, where the suite asks for admission; None: not made yet."""
+        keys = self.manifest.get("admission", {})
+        read = self.store.records(keys.values())
+        return {task: read[key] for task, key in keys.items()}
+
+    @cached_property
     def truthless(self) -> tuple[str, ...]:
         """The tasks that know no truth: they have proxies, and count for no ranking."""
         return tuple(name for name, card in self.manifest["tasks"].items() if not card["headline"])

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
+from .admission import admission_keys, check_tasks
 from .data import Record
 from .jobs import jobs_of
 from .manifest import earlier, keep, seeds_of
@@ -48,7 +50,8 @@ def run(
     """Compute what a suite's run directory lacks and return the whole.
 
     With `extra` methods only these and the controls are computed: all else comes from the directory or from the stored
-    `baselines`, by the hash of what it depends on. Methods that were run there before stay.
+    `baselines`, by the hash of what it depends on. Methods that were run there before stay. Tasks are put to their
+    checks first where the suite asks for admission.
 
     A `verified` run draws the seed of its samples when it starts, or repeats that of another run (`seed`). It computes
     all methods of the suite, for no baseline is on these samples, and each explains in a process of its own.
@@ -59,25 +62,35 @@ def run(
     clean(folder)
     seeds = seeds_of(folder, seed, verified=verified)
     cells = plan(suite, (*earlier(folder, suite), *extra), how.batch_size, seeds.split)
-    _take(cells, store, baselines or {}, how)
+    checks = admission_keys(suite)
+    if how.retry:
+        _forget_failures(cells, store)
+    _take((*(cell.key for cell in cells), *checks.values()), store, baselines or {})
     wanted = cells if is_drawn(seeds.split) else asked_for(suite, cells, extra)
-    keep(folder, suite, cells, seeds)
+    keep(folder, suite, cells, seeds, checks)
+    unchecked = [name for name, key in checks.items() if key not in store]
     jobs = jobs_of(wanted, store, how.batch_size, how.timeout, frozenset(baselines or ()))
-    done = 0
+    done, total = 0, len(unchecked) + len(jobs)
+    finished = (job.label for job in run_jobs(jobs, how.workers, how.ray, how.files))
     try:
-        for done, job in enumerate(run_jobs(jobs, how.workers, how.ray, how.files), 1):
+        for done, label in enumerate(chain(check_tasks(unchecked, store, checks), finished), 1):
             if progress:
-                progress(done, len(jobs), job.label)
+                progress(done, total, label)
     except KeyboardInterrupt as stop:
-        kept = f"{done} of {len(jobs)} jobs are kept in {folder}"
+        kept = f"{done} of {total} jobs are kept in {folder}"
         raise KeyboardInterrupt(f"interrupted: {kept}; run the same command again to go on") from stop
     return Results.read(folder)
 
 
-def _take(cells: Iterable[Cell], store: Store, baselines: Mapping[str, Record], how: How) -> None:
-    """Copy the stored baselines that fit into the directory; forget failures that are to be tried again."""
-    for cell in cells:
-        if how.retry and (record := store.record(cell.key)) is not None and record.status == "failed":
-            store.path(cell.key).unlink()
-        if cell.key in baselines and cell.key not in store:
-            store.put_record(cell.key, baselines[cell.key])
+def _forget_failures(cells: Iterable[Cell], store: Store) -> None:
+    """Remove the failures that are to be tried again."""
+    for key, record in store.records(cell.key for cell in cells).items():
+        if record is not None and record.status == "failed":
+            store.path(key).unlink()
+
+
+def _take(keys: Iterable[str], store: Store, baselines: Mapping[str, Record]) -> None:
+    """Copy the stored baselines that fit into the directory."""
+    for key in keys:
+        if key in baselines and key not in store:
+            store.put_record(key, baselines[key])

@@ -58,6 +58,8 @@ class Suite(BaseModel):
     """
     margin: float = Field(default=0.0, ge=0, lt=1)
     """The difference between two methods below which none is claimed."""
+    admission: bool = False
+    """Whether only tasks count that pass their checks: nobody scores well there without asking the network."""
     columns: tuple[str, ...] = ()
     """The questions that are shown beside the ranking, and do not count for it."""
 

@@ -62,7 +62,14 @@ class Standing:
         rows = self.results.scores
         rows = rows[~rows["method"].isin(self.results.unfinished)]
         chance, canaries = self.results.chance(), self.results.methods("canary")
-        return task_scores(rows, self.results.headline(), canaries=canaries, chance=chance)
+        headline, objections = self.results.headline(), self.objections
+        return task_scores(rows, headline, canaries=canaries, chance=chance, objections=objections)
+
+    @property
+    def objections(self) -> dict[str, str]:
+        """Why a task may not count, by its checks, where the suite asks for admission."""
+        found = self.results.admissions.items()
+        return {task: "its checks have not been made yet" if each is None else each.reason for task, each in found}
 
     @property
     def unranked(self) -> str:

@@ -51,12 +51,13 @@ def task_scores(
     *,
     canaries: Collection[str] = (),
     chance: Mapping[str, float] | None = None,
+    objections: Mapping[str, str] | None = None,
 ) -> TaskScores:
     """Normalise each task's headline score by its controls: (raw - random) / (oracle - random), never clipped.
 
     Where `chance` says what random has on average, that is its value on every sample in place of what it happens to
     have here, whose noise would move all methods together. A task on which what it has cannot be chance is not
-    admitted.
+    admitted, nor is one with an objection (task to reason).
 
     A sample counts where the oracle is defined in every seed and random in at least one: the same samples for every
     method. A value that a method lacks there (failed cell, NaN, no row) becomes the random control's value on that
@@ -72,10 +73,12 @@ def task_scores(
     """
     rows = headline_rows(scores, headline)
     refuse_holes(rows, headline, canaries)
-    declared = chance or {}
+    declared, objected = chance or {}, objections or {}
     grids = [_grid(group, canaries, declared.get(str(task))) for task, group in rows.groupby("task", sort=True)]
     tables = [pd.DataFrame([_method_row(grid, method) for method in grid.status]) for grid in grids]
-    reports = [_task_row(grid, table) for grid, table in zip(grids, tables, strict=True)]
+    reports = [
+        _task_row(grid, table, objected.get(grid.labels["task"], "")) for grid, table in zip(grids, tables, strict=True)
+    ]
     return TaskScores(
         table=pd.concat(tables, ignore_index=True),
         tasks=pd.DataFrame([{**report, "score": headline[str(report["task"])]} for report in reports]),
@@ -219,10 +222,10 @@ def _standard_error(grid: _Grid, method: str, z: float) -> float:
     return float(influence.std(ddof=1) / abs(grid.gap) / math.sqrt(len(influence)))
 
 
-def _task_row(grid: _Grid, table: pd.DataFrame) -> Row:
+def _task_row(grid: _Grid, table: pd.DataFrame, objection: str) -> Row:
     """The row of one task in `TaskScores.tasks`."""
     share = _oracle_share(grid)
-    reason = _objection(grid.gap, share) or _disbelief(grid)
+    reason = _objection(grid.gap, share) or _disbelief(grid) or objection
     canary, beaten = _strongest_canary(table)
     return {
         **grid.labels,

@@ -1,7 +1,7 @@
 """Suites, plans and boards as tables and as data."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby, islice
 from pathlib import Path
@@ -10,23 +10,27 @@ import pandas as pd
 from rich.console import RenderableType
 from rich.text import Text
 
+from ..benchmark.data import Record
 from ..benchmark.estimate import Estimate
 from ..benchmark.plan import Cell
 from ..benchmark.results import Results
 from ..benchmark.suite import Suite
+from ..leaderboard.admission import answers
 from ..leaderboard.board import Standing
 from ..leaderboard.escape import cut
 from ..leaderboard.ranking import Board
 from ..leaderboard.report.tables import Findings
-from ..leaderboard.report.words import arrow, generalises, not_counted, outcome, passes, rests_on, several
+from ..leaderboard.report.words import arrow, generalises, named, not_counted, outcome, passes, rests_on, several
 from .screen import Data, Numbers, bounds, number, records
 
 FEW = 2
 """The most scores of a metric that the screen shows; the report has them all."""
 
 
-def plan(suite: Suite, cells: Sequence[Cell], bill: Estimate) -> Iterator[RenderableType]:
-    """Show a plan: how many cells, what they cost, and why some are impossible."""
+def plan(
+    suite: Suite, cells: Sequence[Cell], bill: Estimate, checks: Mapping[str, Record | None]
+) -> Iterator[RenderableType]:
+    """Show a plan: how many cells, what they cost, why some are impossible, and which tasks will not count."""
     possible = [cell for cell in cells if not cell.reason]
     tasks, methods = {cell.task.name for cell in cells}, {cell.method.part.name for cell in cells}
     yield Text(
@@ -43,14 +47,22 @@ def plan(suite: Suite, cells: Sequence[Cell], bill: Estimate) -> Iterator[Render
     for reason, count in Counter(cell.reason for cell in cells if cell.reason).most_common():
         table.add_row(reason, str(count))
     yield table
+    if unchecked := [name for name, record in checks.items() if record is None]:
+        yield Text(f"{several(len(unchecked), 'task')} to be put to their checks first: {named(unchecked)}")
+    for name, record in checks.items():
+        if record and record.reason:
+            yield Text(f"will not count: {name}: {cut(record.reason)}", style="yellow")
 
 
-def plan_data(cells: Sequence[Cell], bill: Estimate) -> Data:
+def plan_data(cells: Sequence[Cell], bill: Estimate, checks: Mapping[str, Record | None]) -> Data:
     """Return a plan as plain data."""
     names = ("task", "method", "metric", "repeat")
     return {
         "estimate": asdict(bill),
         "cells": [{**dict(zip(names, cell.names, strict=True)), "reason": cell.reason} for cell in cells],
+        "admission": {
+            name: record and {"admitted": not record.reason, "reason": record.reason} for name, record in checks.items()
+        },
     }
 
 
@@ -123,6 +135,7 @@ def board_data(standing: Standing) -> Data:
         "generalises": {track: generalises(board) for track, board in standing.boards.items()},
         "margin": standing.results.manifest["suite"].get("margin", 0.0),
         "tasks": [] if standing.unranked else records(standing.scores.tasks),
+        "answers": records(answers(standing.results)),
         "unranked": standing.unranked,
         "proxies": records(proxies[proxies["task"].isin(standing.results.truthless)]),
     }

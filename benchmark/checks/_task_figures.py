@@ -130,7 +130,7 @@ def _tried(asked: Mapping[str, Callable[[], ResultT]]) -> tuple[dict[str, Result
 def _about(others: Mapping[str, Mapping[str, Values]]) -> Iterator[tuple[str, Values]]:
     """Return the truths about each other network, and the mean over several."""
     for name, truths in others.items():
-        yield from ((f"{name}, of {what}", values) for what, values in truths.items())
+        yield from ((f"{name} (of {what})", values) for what, values in truths.items())
     if len(others) > 1:
         yield "all others, on average", mean_of([truths[OWN] for truths in others.values()])
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...benchmark.registry import TRUTH_WORDS, metrics
 from ...benchmark.results import Results
 from .._run_maps import sample_sets
+from ..admission import answers, by_cheat, by_task
 from ..board import Standing
 from ..clusters import Clusters
 from ..escape import file_names
@@ -90,6 +91,16 @@ class Findings:
     def tasks(self) -> pd.DataFrame:
         """One row per task that knows the truth, with what its controls say; empty where methods cannot be ranked."""
         return pd.DataFrame() if self.unranked else self.standing.scores.tasks.set_index("task")
+
+    @cached_property
+    def checked(self) -> pd.DataFrame:
+        """One row per task that was put to its checks: see `admission.by_task`."""
+        return by_task(answers(self.results))
+
+    @cached_property
+    def cheats(self) -> pd.DataFrame:
+        """One row per cheat, on the tasks of the headline ranking: see `admission.by_cheat`."""
+        return by_cheat(answers(self.results), self.tracks[0].tasks if self.tracks else ())
 
     @cached_property
     def normalised(self) -> pd.DataFrame:

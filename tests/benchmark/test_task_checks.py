@@ -167,7 +167,7 @@ def test_another_network_with_the_same_truth_is_named() -> None:
     register("toy_double", *([2 * weight for weight in row] for row in SECRET))
     found = failed(on("toy_one", "toy_double", outputs=OUTPUTS)["toy_one"])
     assert list(found) == ["specificity"]
-    assert "the truth about toy_double, of " in found["specificity"]
+    assert "the truth about toy_double (of " in found["specificity"]
     assert "scores 1.00 here, at most 0.50 allowed: let the networks differ" in found["specificity"]
 
 
@@ -177,7 +177,9 @@ def test_another_network_is_asked_of_the_same_target_and_of_its_own_prediction()
     register("toy_other", [-weight for weight in OWN])
     measured = figures(on("toy_one", "toy_other")["toy_one"], N)
     # All samples are asked about output 0, so that it is the only one that a prediction can be.
-    names = {f"toy_other, of {what}": pytest.approx(-1, abs=0.05) for what in ("its own prediction", "the same target")}
+    names = {
+        f"toy_other (of {what})": pytest.approx(-1, abs=0.05) for what in ("its own prediction", "the same target")
+    }
     assert measured.networks == names
 
 

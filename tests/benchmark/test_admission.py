@@ -1,0 +1,187 @@
+"""The admission of tasks to rankings, on linear networks whose figures are known."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from heatproof.benchmark import Batch, Gate, Network, Truth, column_units, model, task, tasks
+from heatproof.benchmark.admission import ADMISSION, admission, admission_key, admission_keys, admissions
+from heatproof.benchmark.checks._task_figures import figures
+from heatproof.benchmark.data import Record
+from heatproof.benchmark.plan import plan
+from heatproof.benchmark.run import run
+from heatproof.benchmark.store import Store
+from heatproof.benchmark.suite import Suite
+from heatproof.leaderboard.admission import answers, by_cheat, by_task
+from heatproof.leaderboard.board import Standing
+
+WEIGHTS = {"first_net": [1.0, -1, 2, -2, 0.5, -0.5], "second_net": [2.0, 1, -1, 0.5, 1, -2]}
+OWN, PUBLIC, SAME, BROKEN = (f"{name}@first_net" for name in ("own", "public", "same", "broken"))
+asked_of: list[str] = []
+
+
+def linear(weights: list[float]) -> Network:
+    layer = nn.Linear(len(weights), 1, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([weights]))
+    return Network(layer)
+
+
+def drawn(gate: Gate, split: str, size: int) -> Batch:
+    """Columns of random signs."""
+    x = torch.randn(size, 6, generator=torch.Generator().manual_seed(3))
+    target = torch.zeros(size, dtype=torch.int64)
+    return Batch(tuple(f"{split}-{i}" for i in range(size)), x, target, column_units(x), torch.zeros_like(x))
+
+
+def weights_of(gate: Gate) -> Tensor:
+    layer = gate.module
+    assert isinstance(layer, nn.Linear)
+    return layer.weight.detach().double()
+
+
+about = partial(
+    task,
+    samples=drawn,
+    family="toys",
+    truth_type="analytic",
+    headline="centred_cosine",
+    knows={"effect"},
+    readout="logit",
+)
+
+
+@pytest.fixture(autouse=True)
+def _toys(own_parts: None) -> None:
+    @model()
+    def first_net() -> Network:
+        """A linear network."""
+        return linear(WEIGHTS["first_net"])
+
+    @model()
+    def second_net() -> Network:
+        """Another linear network."""
+        return linear(WEIGHTS["second_net"])
+
+    @about(on=("first_net",))
+    def own(gate: Gate, batch: Batch) -> Truth:
+        """The effects of the columns in this network."""
+        asked_of.append("own")
+        return Truth(batch.units, effect=weights_of(gate)[batch.target] * batch.x.double())
+
+    @about(on=("first_net", "second_net"))
+    def public(gate: Gate, batch: Batch) -> Truth:
+        """The columns do the same in every network."""
+        return Truth(batch.units, effect=batch.x.double())
+
+    @about(on=("first_net",))
+    def same(gate: Gate, batch: Batch) -> Truth:
+        """The same is true of every sample."""
+        return Truth(batch.units, effect=torch.arange(6.0).expand(len(batch.x), -1).double())
+
+    @about(on=("first_net",))
+    def broken(gate: Gate, batch: Batch) -> Truth:
+        """Nothing, for it fails."""
+        raise ArithmeticError("the sums do not add up")
+
+
+def suite(*names: str, admission: bool = True) -> Suite:
+    return Suite(
+        name="toys",
+        version="1",
+        samples=8,
+        admission=admission,
+        tasks=names,
+        methods=("random", "oracle", "gradient", "input_x_gradient"),
+        metrics=("centred_cosine",),
+    )
+
+
+def test_a_record_has_what_every_answer_scores() -> None:
+    record, measured = admission(tasks[OWN]), figures(tasks[OWN], 48)
+    assert (record.status, record.reason) == ("ok", "")
+    scores = dict(zip(record.ids, record.scores["z"].tolist(), strict=True))
+    assert {f"cheat: {name}": score for name, score in measured.cheats.items()}.items() <= scores.items()
+    assert scores["class mean: other samples of the class"] == measured.amortised
+    lead = max(measured.above.values())
+    assert max(s for n, s in scores.items() if n.startswith("distorted")) == pytest.approx(1 + lead / measured.gap)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (PUBLIC, "the truth about second_net"),
+        (SAME, "parts_as_elsewhere scores 1.00 without asking the network"),
+        (BROKEN, "ArithmeticError: the sums do not add up"),
+    ],
+)
+def test_a_task_that_fails_has_the_reason(name: str, reason: str) -> None:
+    assert admission(tasks[name]).reason.startswith(reason)
+
+
+def test_only_admitted_tasks_count_and_the_board_says_why(tmp_path: Path) -> None:
+    results = run(suite(OWN, PUBLIC, SAME), tmp_path)
+    standing = Standing(results)
+    assert standing.counted == [OWN]
+    reasons = standing.scores.tasks.set_index("task")["reason"]
+    assert "second_net" in reasons[PUBLIC]
+    assert "parts_as_elsewhere" in reasons[SAME]
+    # The task that fails is shown all the same.
+    assert standing.scores.table.set_index(["task", "method"]).loc[(SAME, "oracle"), "z"] == 1
+    without = Standing(run(suite(OWN, PUBLIC, SAME, admission=False), tmp_path / "all"))
+    assert without.counted == [OWN, PUBLIC, SAME]
+
+
+def test_checks_are_made_once_for_each_version(tmp_path: Path) -> None:
+    asked_of.clear()
+    run(suite(OWN), tmp_path)
+    assert (once := len(asked_of))
+    asked_of.clear()
+    run(suite(OWN), tmp_path)
+    assert not asked_of
+    keys = admission_keys(suite(OWN))
+    shipped = {keys[OWN]: Record(OWN, "", ADMISSION, 0, "ok", "seen before", (), {})}
+    results = run(suite(OWN), tmp_path / "other", baselines=shipped)
+    assert Standing(results).objections == {OWN: "seen before"}
+    assert len(asked_of) < once
+
+
+def test_the_key_depends_on_the_other_networks() -> None:
+    before = admission_key(tasks[PUBLIC])
+
+    @model()
+    def third_net() -> Network:
+        """One more."""
+        return linear([1.0] * 6)
+
+    first = tasks[PUBLIC]
+    about(on=("third_net",))(first.function)
+    assert admission_key(first) != before
+
+
+def test_a_plan_knows_what_was_checked(tmp_path: Path) -> None:
+    asked = suite(OWN, SAME)
+    assert admissions(asked, Store(tmp_path / "store"), {}) == {OWN: None, SAME: None}
+    run(asked, tmp_path)
+    found = admissions(asked, Store(tmp_path / "store"), {})
+    assert {name: bool(record and record.reason) for name, record in found.items()} == {OWN: False, SAME: True}
+    assert admissions(suite(OWN, admission=False), Store(tmp_path / "store"), {}) == {}
+    assert plan(asked), "cells are planned for both"
+
+
+def test_tables_of_the_answers(tmp_path: Path) -> None:
+    results = run(suite(OWN, PUBLIC, SAME), tmp_path)
+    tried = answers(results)
+    tasked, cheats = by_task(tried), by_cheat(tried, [OWN, SAME])
+    assert tasked.loc[PUBLIC, "network_score"] == pytest.approx(1)
+    assert tasked.loc[OWN, "network"] == ""
+    assert tasked.loc[SAME, ["cheat", "cheat_score"]].tolist() == ["parts_as_elsewhere", pytest.approx(1)]
+    own = dict(zip(admission(tasks[OWN]).ids, admission(tasks[OWN]).scores["z"].tolist(), strict=True))
+    expected = (own["cheat: parts_as_elsewhere"] + 1) / 2
+    row = cheats.loc["parts_as_elsewhere"]
+    assert row[["mean", "highest"]].tolist() == [pytest.approx(expected), pytest.approx(1)]
+    assert (row["task"], row["n"]) == (SAME, 2)
+    assert cheats["mean"].is_monotonic_decreasing
