@@ -36,11 +36,6 @@ class Process:
         )
         theirs.close()
 
-    @property
-    def alive(self) -> bool:
-        """Whether it has not ended yet."""
-        return self._process.poll() is None
-
     def end(self, patience: float = 0.0) -> str:
         """End it, and return how it ended."""
         try:
@@ -51,7 +46,12 @@ class Process:
         self.pipe.close()
         if self._process.stdin:
             self._process.stdin.close()
-        return f"signal {-status}" if status < 0 else f"exit status {status}"
+        return ending(status)
+
+
+def ending(status: int) -> str:
+    """Say how a process ended."""
+    return f"signal {-status}" if status < 0 else f"exit status {status}"
 
 
 def joined(channel: int, parent: int) -> Connection:

@@ -11,14 +11,13 @@ import json
 import os
 import pickle
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from importlib.abc import MetaPathFinder
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import cloudpickle
 import numpy as np
@@ -34,17 +33,14 @@ from .gate import Gate
 from .guard import watched
 from .harness import Asked, explain
 from .libraries import imported
-from .memory import keep_memory
-from .processes import Process, joined
+from .nursery import Nursery, Room, raise_copies
+from .processes import joined
 from .registry import methods
 from .units import areas, element_count
 
 MAKERS = f"{PACKAGE}.datasets"
 """The package that makes samples and truths."""
-READY = b"ready"
 LONGEST_HEAD = 100_000
-PULSE = 0.2
-"""Seconds between two looks at whether the process lives."""
 
 Explain = Callable[[Asked, Gate, Batch], tuple[Tensor, Cost]]
 
@@ -55,19 +51,16 @@ def apart(key: str) -> Iterator[Explain]:
 
     The names of the samples' streams are keyed digests of their ids; with an empty key the ids themselves.
     """
-    with tempfile.TemporaryDirectory() as nowhere:
-        paths = [str(Path(path).absolute()) for path in sys.path]
-        process = Process(__name__, _environment(), Path(nowhere), paths)
-        try:
-            _heard(process, len(READY))
-            yield lambda method, gate, batch: _explained(process, method, gate, batch, key)
-        finally:
-            process.end()
+    room = Room(_nursery.ready())
+    try:
+        yield lambda method, gate, batch: _explained(room, method, gate, batch, key)
+    finally:
+        room.pipe.close()
+        if not room.ended(patience=True):
+            _nursery.close()
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment without what tells where the run is."""
-    return {name: value for name, value in os.environ.items() if name not in ("PWD", "OLDPWD", "_")}
+_nursery = Nursery(__name__)
 
 
 def veiled(ids: Sequence[str], key: str) -> tuple[str, ...]:
@@ -77,20 +70,20 @@ def veiled(ids: Sequence[str], key: str) -> tuple[str, ...]:
     return tuple(hmac.new(key.encode(), name.encode(), hashlib.sha256).hexdigest() for name in ids)
 
 
-def _explained(process: Process, method: Asked, gate: Gate, batch: Batch, key: str) -> tuple[Tensor, Cost]:
+def _explained(room: Room, method: Asked, gate: Gate, batch: Batch, key: str) -> tuple[Tensor, Cost]:
     known = replace(batch, ids=veiled(batch.ids, key), truth=None, redraw=None)
     work = method, gate.network, gate.readout, gate.batch_size, known
     content = pickle.dumps((_files(method), torch.get_num_threads(), _pickled(work)))
     try:
-        process.pipe.send_bytes(content)
-        head = json.loads(_heard(process, LONGEST_HEAD))
+        room.pipe.send_bytes(content)
+        head = json.loads(room.hear(LONGEST_HEAD))
         if "reason" in head:
             status: Status = "skipped" if head["status"] == "skipped" else "failed"
             raise Reported(Outcome(status, str(head["reason"]), str(head["trace"])))
-        maps = _read(_heard(process, 8 * batch.units.numel()), batch)
+        maps = _read(room.hear(8 * batch.units.numel()), batch)
         cost = Cost(**head["cost"])
     except (EOFError, OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
-        how = process.end(1.0)
+        how = room.ended(patience=True) or "no word"
         said = f"its process ended with {how}: return a result, or raise an error"
         raise Reported(Outcome("failed", said)) from error
     _check_cost(method, batch, cost)
@@ -112,14 +105,6 @@ def _files(method: Asked) -> list[Path]:
     if lost := [part.__name__ for part in parts if part.__module__ == "__main__"]:
         raise Refused(f"{lost[0]} is defined in a notebook or a script: put it into a file, for a process to import")
     return [file for part in parts if (file := file_of(part))]
-
-
-def _heard(process: Process, longest: int) -> bytes:
-    """Return what the process says next; EOFError where it has ended."""
-    while not process.pipe.poll(PULSE):
-        if not process.alive and not process.pipe.poll():
-            raise EOFError
-    return process.pipe.recv_bytes(longest)
 
 
 def _read(content: bytes, batch: Batch) -> Tensor:
@@ -158,19 +143,23 @@ class _Reader(pickle.Unpickler):
 
 
 def serve(channel: int, parent: int) -> None:
-    """Explain once what comes through the pipe."""
-    pipe = joined(channel, parent)
+    """Load the methods, and have copies of this process explain."""
     sys.meta_path.insert(0, Closed())
-    keep_memory()
     methods.load()
-    pipe.send_bytes(READY)
-    own, (files, threads, work) = os.getpid(), pickle.loads(pipe.recv_bytes())
+    raise_copies(joined(channel, parent), _work)
+
+
+def _work(pipe: Connection) -> NoReturn:
+    """Explain once what comes through the pipe, and end."""
+    own = os.getpid()
     try:
-        answer = _answer(files, threads, work)
+        answer = _answer(*pickle.loads(pipe.recv_bytes()))
     except BaseException as error:  # noqa: BLE001 - a method is attempted here
         answer = [json.dumps(asdict(outcome_of(error))).encode()]
     if os.getpid() == own:  # else the method forked, and this is its child
-        _say(pipe, answer)
+        with suppress(OSError):
+            for content in answer:
+                pipe.send_bytes(content)
     os._exit(0)
 
 
@@ -184,8 +173,3 @@ def _answer(files: Sequence[Path], threads: int, work: bytes) -> list[bytes]:
     with watched(asks, batch, strict=not is_shipped(method.part.function)):
         maps, cost = explain(method, gate, batch)
     return [json.dumps({"cost": asdict(cost)}).encode(), maps.double().contiguous().numpy().tobytes()]
-
-
-def _say(pipe: Connection, answer: Sequence[bytes]) -> None:
-    for content in answer:
-        pipe.send_bytes(content)
