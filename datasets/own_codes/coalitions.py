@@ -34,5 +34,15 @@ def coalition_logits(network: Predict, scenes: Scenes) -> Tensor:
 
 def shapley(logits: Tensor, target: Tensor, readout: str) -> Tensor:
     """Return the exact Shapley values (N, 5) of the parts in the readout of a target (N,), from `coalition_logits`."""
+    return exact_shapley(_values(logits, target, readout))
+
+
+def removals(logits: Tensor, target: Tensor, readout: str) -> Tensor:
+    """Return what removing each part alone takes away from the readout of a target (N,), (N, 5)."""
+    values, everything = _values(logits, target, readout), 2 ** len(PARTS) - 1
+    return values[:, [everything]] - values[:, [everything - 2**part for part in range(len(PARTS))]]
+
+
+def _values(logits: Tensor, target: Tensor, readout: str) -> Tensor:
     values = read_out(logits.flatten(0, 1), target.repeat_interleave(logits.shape[1]), readout)
-    return exact_shapley(values.reshape(logits.shape[:2]))
+    return values.reshape(logits.shape[:2]).double()

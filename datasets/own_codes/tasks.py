@@ -16,7 +16,7 @@ from .._mistakes import first_where
 from ..creatures.code import PARTS
 from ..creatures.render import render
 from ..creatures.scenes import UNITS, Scenes
-from .coalitions import coalition_logits, shapley
+from .coalitions import coalition_logits, removals, shapley
 from .codes import CLASSES
 from .scenes import free_scenes
 from .training import is_clear
@@ -111,8 +111,24 @@ def _logits(network: Network, ids: tuple[str, ...]) -> Tensor:
 
 def effects(gate: Gate, batch: Batch, target: Tensor) -> Tensor:
     """Return the exact Shapley values (N, 5) of the parts in a target's readout, zero below the resolution."""
-    values = shapley(_logits(gate.network, batch.ids), target, gate.readout)
-    return values.masked_fill(values.abs() < RESOLUTION[gate.readout], 0.0)
+    return _resolved(shapley(_logits(gate.network, batch.ids), target, gate.readout), gate.readout)
+
+
+def _resolved(values: Tensor, readout: str) -> Tensor:
+    return values.masked_fill(values.abs() < RESOLUTION[readout], 0.0)
+
+
+def concepts(gate: Gate, batch: Batch) -> dict[str, Tensor]:
+    """Return the effects (N, 5) of the parts on the target by several concepts, zero below the resolution.
+
+    Shapley values in the readout and in probability, and what removing each part alone takes away.
+    """
+    logits, readout = _logits(gate.network, batch.ids), gate.readout
+    return {
+        "shapley": effects(gate, batch, batch.target),
+        "removal": _resolved(removals(logits, batch.target, readout), readout),
+        "probability": _resolved(shapley(logits, batch.target, "probability"), "probability"),
+    }
 
 
 def _parts(batch: Batch) -> Tensor:
@@ -128,7 +144,8 @@ def _compared(gate: Gate, batch: Batch, rival: Tensor) -> Truth:
 
 def own_code_shapley(gate: Gate, batch: Batch) -> Truth:
     """How much does each part count for what this network, with a code of its own, sees? The exact Shapley values."""
-    return Truth(parts=_parts(batch), effect=effects(gate, batch, batch.target))
+    values = concepts(gate, batch)
+    return Truth(parts=_parts(batch), effect=values["shapley"], values=values)
 
 
 def own_code_contrast(gate: Gate, batch: Batch) -> Truth:
@@ -156,7 +173,7 @@ question = partial(task, family="own_codes", truth_type="interventional", fresh=
 
 for each in NETWORKS:
     own = partial(question, samples=_scenes(each), on=(each,), readout="log_odds")
-    own(headline="centred_cosine", knows={"effect"})(own_code_shapley)
+    own(headline="centred_cosine", knows={"effect", "values"})(own_code_shapley)
     own(headline="centred_contrast", knows={"effect", "rival"})(own_code_contrast)
 
 for each in PAIRS:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ...benchmark import Refused, metric, per_unit
+from ...benchmark import metric, per_unit
+from ._concepts import exact
 
 
 @metric(better="lower", scale_free=False, passes=lambda: (0, 0))
@@ -17,9 +18,7 @@ def value_error(
     0 is exact, 1 as far as a zero map; NaN where the exact values are zero. Its square, times the mean square of the
     exact values, is the mean squared error that others report.
     """
-    if concept not in values:
-        raise Refused(f"the exact values of {concept!r} are not known here, only of {', '.join(values) or 'nothing'}")
-    exact = values[concept].double()
-    length = exact.square().sum(1).sqrt()
-    distance = (per_unit(attribution, parts, exact.shape[1]) - exact).square().sum(1).sqrt()
+    true = exact(values, concept).double()
+    length = true.square().sum(1).sqrt()
+    distance = (per_unit(attribution, parts, true.shape[1]) - true).square().sum(1).sqrt()
     return distance / length.where(length > 0, torch.nan)

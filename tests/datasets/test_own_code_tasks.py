@@ -1,5 +1,6 @@
 """The truth of the questions on free scenes, against drawing the scenes again one by one."""
 
+from collections.abc import Callable
 from itertools import permutations
 from math import log
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from heatproof.benchmark import Batch, Gate, Network, tasks
 from heatproof.datasets._shapley import exact_shapley
 from heatproof.datasets.creatures import PARTS, UNITS, render
+from heatproof.datasets.creatures.scenes import Scenes
 from heatproof.datasets.own_codes import free_scenes
 from heatproof.datasets.own_codes import tasks as questions
 from heatproof.datasets.own_codes.coalitions import coalition_logits
@@ -67,24 +69,63 @@ def odds(network: nn.Module, image: Tensor, target: int) -> float:
     return log(float(p[target])) - log(rest)
 
 
+def probability(network: nn.Module, image: Tensor, target: int) -> float:
+    """The probability of one class."""
+    return float(network(image).double().softmax(1)[0, target])
+
+
+Read = Callable[[nn.Module, Tensor, int], float]
+
+
 @torch.no_grad()
-def by_definition(network: nn.Module, name: str, target: int) -> list[float]:
+def by_definition(
+    network: nn.Module, name: str, target: int, read: Read = odds, resolution: float = 0.1
+) -> list[float]:
     """The Shapley values of the parts of a sample: mean gains over all orders, of scenes drawn one by one."""
-    _, split, place = name.split("-")
-    scene = free_scenes(1, questions.SEEDS[name.split("-")[0], split], int(place))
-    known: dict[frozenset[str], float] = {}
+    scene, known = scene_of(name), {}
     for order in permutations(PARTS):
         for size in range(len(PARTS) + 1):
             kept = frozenset(order[:size])
             if kept not in known:
                 keep = scene.present
                 keep[0, : len(PARTS)] = torch.tensor([part in kept for part in PARTS])
-                known[kept] = odds(network, render(scene, keep)[0], target)
+                known[kept] = read(network, render(scene, keep)[0], target)
     gains = dict.fromkeys(PARTS, 0.0)
     for order in permutations(PARTS):
         for size, part in enumerate(order):
             gains[part] += (known[frozenset(order[: size + 1])] - known[frozenset(order[:size])]) / 120
-    return [0.0 if abs(gain) < 0.1 else gain for gain in gains.values()]
+    return [0.0 if abs(gain) < resolution else gain for gain in gains.values()]
+
+
+def scene_of(name: str) -> Scenes:
+    network, split, place = name.split("-")
+    return free_scenes(1, questions.SEEDS[network, split], int(place))
+
+
+@torch.no_grad()
+def without(network: nn.Module, name: str, target: int) -> list[float]:
+    """The loss of the log-odds of a class when a scene is drawn again without a part."""
+    scene, lost = scene_of(name), []
+    for part in range(len(PARTS)):
+        keep = scene.present
+        keep[0, part] = False
+        whole, less = (odds(network, render(scene, kept)[0], target) for kept in (scene.present, keep))
+        lost.append(whole - less)
+    return [0.0 if abs(loss) < 0.1 else loss for loss in lost]
+
+
+def test_other_concepts_of_the_effect_come_from_the_same_scenes(gate: Gate, batch: Batch) -> None:
+    before = gate.meter.forward
+    truth = questions.own_code_shapley(gate, batch)
+    assert list(truth.values) == ["shapley", "removal", "probability"]
+    assert truth.effect is truth.values["shapley"]
+    for row, name in enumerate(batch.ids):
+        target = int(batch.target[row])
+        assert truth.values["removal"][row].tolist() == pytest.approx(without(FIRST, name, target), abs=1e-4)
+        small = by_definition(FIRST, name, target, probability, 0.02)
+        assert truth.values["probability"][row].tolist() == pytest.approx(small, abs=1e-5)
+    assert not torch.allclose(truth.values["removal"], truth.values["shapley"], atol=0.1)
+    assert gate.meter.forward == before, "its scenes were asked about before"
 
 
 def test_shapley_values_of_the_prediction_in_log_odds_and_small_ones_tied(gate: Gate, batch: Batch) -> None:

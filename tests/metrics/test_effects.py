@@ -8,7 +8,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from heatproof.benchmark import Batch, Gate, Method, Network, Truth, methods, metrics
+from heatproof.benchmark import Batch, Gate, Method, Network, Refused, Truth, methods, metrics
 from heatproof.benchmark.harness import Asked, explain, score
 
 PARTS = torch.tensor([[0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 3, 4, 4, -1, -1]])
@@ -23,10 +23,10 @@ def per_part(attribution: list[float]) -> list[float]:
     return total
 
 
-def ask(name: str, attribution: list[float], effect: list[float]) -> float:
-    values: Tensor = metrics[name].function(
-        torch.tensor([attribution], dtype=torch.float64), torch.tensor([effect], dtype=torch.float64), PARTS
-    )
+def ask(name: str, attribution: list[float], effect: list[float], **settings: object) -> float:
+    maps, true = (torch.tensor([row], dtype=torch.float64) for row in (attribution, effect))
+    offers = {"attribution": maps, "effect": true, "parts": PARTS, "x": maps, "values": {"shapley": true}}
+    values: Tensor = metrics[name].function(*(offers[word] for word in metrics[name].needs), **settings)
     return values.item()
 
 
@@ -64,12 +64,68 @@ def slow_pearson(found: list[float], true: list[float]) -> float:
 
 
 @pytest.mark.parametrize("rounded", [False, True])
-def test_centred_cosine_is_pearsons_of_a_loop(rounded: bool) -> None:
+@pytest.mark.parametrize("name", ["centred_cosine", "value_correlation"])
+def test_centred_cosine_is_pearsons_of_a_loop(name: str, rounded: bool) -> None:
     for seed in range(40):
         attribution, effect = drawn(seed, rounded)
         expected = slow_pearson(per_part(attribution), effect)
-        found = ask("centred_cosine", attribution, effect)
+        found = ask(name, attribution, effect)
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_centred_cosine_of_magnitudes_is_pearsons_of_magnitudes(rounded: bool) -> None:
+    for seed in range(40):
+        attribution, effect = drawn(seed, rounded)
+        expected = slow_pearson([abs(value) for value in per_part(attribution)], [abs(value) for value in effect])
+        found = ask("centred_cosine", attribution, effect, sign="magnitude")
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-12, nan_ok=True)
+
+
+def slow_margin(parts: list[list[int]], tolerance: int) -> list[int]:
+    """The part of each pixel, looking at all pixels of all parts."""
+    height, width = len(parts), len(parts[0])
+    found = []
+    for row, column in product(range(height), range(width)):
+        near = {
+            parts[other][place]
+            for other, place in product(range(height), range(width))
+            if parts[other][place] >= 0 and max(abs(other - row), abs(place - column)) <= tolerance
+        }
+        own = parts[row][column]
+        found.append(own if own >= 0 else near.pop() if len(near) == 1 else -1)
+    return found
+
+
+@pytest.mark.parametrize("tolerance", [0, 1, 2, 3, 30])
+def test_a_margin_is_that_of_a_loop(tolerance: int) -> None:
+    source = torch.Generator().manual_seed(70)
+    x, effect = torch.zeros(3, 2, 7, 9), torch.randn(3, 4, generator=source).double()
+    parts = torch.randint(-60, 4, (3, 63), generator=source).clamp(min=-1)
+    maps = torch.randn(3, 63, generator=source).double()
+    found = metrics["centred_cosine"].function(maps, effect, parts, x, tolerance=tolerance)
+    changed = 0
+    for row in range(3):
+        wide = slow_margin(parts[row].reshape(7, 9).tolist(), tolerance)
+        changed += wide != parts[row].tolist()
+        total = [sum(float(maps[row, e]) for e, part in enumerate(wide) if part == p) for p in range(4)]
+        assert float(found[row]) == pytest.approx(slow_pearson(total, effect[row].tolist()), rel=1e-12)
+    assert changed == (3 if 0 < tolerance < 30 else 0), "of a margin as wide as the picture all is near all parts"
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"sign": "absolute"}, ValueError, "sign 'absolute' is unknown; choose one of signed, magnitude"),
+        ({"tolerance": -1}, ValueError, "tolerance is -1; expected a number of pixels, at least 0"),
+        ({"tolerance": 2}, Refused, r"a tolerance is in pixels of a picture \(N, C, H, W\); x has shape \(1, 15\)"),
+    ],
+)
+def test_conventions_that_cannot_be_served_say_why(
+    settings: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        ask("centred_cosine", *drawn(0, rounded=False), **settings)
 
 
 @pytest.mark.parametrize("rounded", [False, True])
@@ -107,7 +163,7 @@ def contrast(effect: Tensor, rival_effect: Tensor, answer: Method, name: str = "
     count = len(effect)
     x = torch.rand(count, 5, generator=torch.Generator().manual_seed(63))
     units, rival = torch.arange(5).expand(count, -1), torch.ones(count, dtype=torch.int64)
-    truth = Truth(units, effect=effect, rival=rival, rival_effect=rival_effect)
+    truth = Truth(units, effect=effect, values={"shapley": effect}, rival=rival, rival_effect=rival_effect)
     batch = Batch(tuple(map(str, range(count))), x, rival - 1, units, torch.zeros_like(x), truth)
     gate = Gate(Network(nn.Linear(5, 2)))
     maps, _ = explain(Asked(answer, {}), gate, batch)
@@ -196,9 +252,10 @@ def test_a_zero_map_is_the_zero_vector_of_centred_contrast() -> None:
 
 def test_opposite_maps_have_opposite_scores_so_that_chance_is_zero() -> None:
     """The proof that 0 is what random has on average: its map and the opposite one are equally likely."""
-    assert {name for name in metrics if metrics[name].chance is not None} == {"centred_cosine", "centred_contrast"}
+    names = {"centred_cosine", "centred_contrast", "value_correlation"}
+    assert {name for name in metrics if metrics[name].chance is not None} == names
     maps = torch.randn(2, *EFFECTS[0].shape, generator=torch.Generator().manual_seed(3)).double()
-    for name in ("centred_cosine", "centred_contrast"):
+    for name in names:
         found, opposite = (contrast(*EFFECTS, answering(*(sign * maps)), name) for sign in (1, -1))
         assert metrics[name].chance == 0
         assert found == pytest.approx([-value for value in opposite], abs=1e-12)
