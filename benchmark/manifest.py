@@ -180,7 +180,8 @@ def _method_card(method: Asked, makers: Sequence[str]) -> dict[str, object]:
         raise TypeError(f"{part.name} is not a method")
     reads = [] if part.files else unfollowed(part.function)
     words = {"settings": dict(method.settings), "signed": part.signed, "role": part.role}
-    return {**_part_card(part), **words, "makers": makers, "reads": reads}
+    declares = part.passes is not None or part.capability is None
+    return {**_part_card(part), **words, "declares": declares, "makers": makers, "reads": reads}
 
 
 def _metric_card(metric: Asked) -> dict[str, object]:

@@ -18,6 +18,8 @@ class Seeds:
     origin: Literal["public", "drawn", "given"] = "public"
     date: str = ""
     """The day on which the run was started; empty where the seed is public."""
+    networks: bool = False
+    """Whether networks, too, were given new codes by the run."""
 
     @property
     def seed(self) -> str:

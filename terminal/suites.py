@@ -20,7 +20,17 @@ from ..leaderboard.board import Standing
 from ..leaderboard.escape import cut
 from ..leaderboard.ranking import Board
 from ..leaderboard.report.tables import Findings
-from ..leaderboard.report.words import arrow, generalises, named, not_counted, outcome, passes, rests_on, several
+from ..leaderboard.report.words import (
+    arrow,
+    drawn_from,
+    generalises,
+    named,
+    not_counted,
+    outcome,
+    passes,
+    rests_on,
+    several,
+)
 from .screen import Data, Numbers, bounds, number, records
 
 FEW = 2
@@ -75,6 +85,7 @@ def boards(standing: Standing) -> Iterator[RenderableType]:
         shown.add(tasks)
         yield _board(standing, track, board)
         yield Text(f"{generalises(board)}\n{rests_on(board)}\n", style="dim")
+    yield Text(drawn_from(standing.results), style="dim")
     yield from _proxies(standing)
     if standing.unranked:
         yield Text(f"no ranking: {standing.unranked}")
@@ -131,6 +142,7 @@ def board_data(standing: Standing) -> Data:
     proxies = Findings(standing.results).means
     return {
         "suite": standing.results.title,
+        "seeds": asdict(standing.results.seeds),
         "tracks": {track: records(board.rows.reset_index()) for track, board in standing.boards.items()},
         "generalises": {track: generalises(board) for track, board in standing.boards.items()},
         "margin": standing.results.manifest["suite"].get("margin", 0.0),

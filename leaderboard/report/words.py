@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...benchmark.results import Results
 from ..ranking import Board
 
 NONE = "–"
@@ -113,6 +114,22 @@ def rests_on(board: Board) -> str:
         f"(median over pairs, at 80 % power); ranking reliability {number(board.reliability)}; "
         f"{effective(board)}"
     )
+
+
+def drawn_from(results: Results) -> str:
+    """Say in one line where the seeds of a run came from, and whose cost could not be checked."""
+    seeds = results.seeds
+    if seeds.origin == "public":
+        return "Public seed: for quick looks; who knows the code can look up the answers."
+    what = "networks and seeds" if seeds.networks else "seeds"
+    when = f"at the start of the run, {seeds.date}"
+    if seeds.origin == "given":
+        said = f"Verified, repeated: {what} as another run has drawn them, given {when}."
+    else:
+        said = f"Verified: {what} drawn {when}."
+    cards = results.manifest["methods"].items()
+    bare = [name for name, card in cards if not card.get("declares", True) and name not in results.absent]
+    return f"{said} Cost not checked, for none is declared: {named(bare)}." if bare else said
 
 
 def effective(board: Board) -> str:

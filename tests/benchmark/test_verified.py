@@ -104,3 +104,18 @@ def test_a_folder_keeps_to_its_seeds(run: Callable[..., SimpleNamespace], tmp_pa
         assert why in said.err
         assert len(said.err.strip().splitlines()) == 1
     assert json.loads((tmp_path / "drawn" / "run.json").read_text())["seeds"]["split"] == f"drawn_{SEED}"
+
+
+def test_the_board_says_where_the_seeds_came_from(run: Callable[..., SimpleNamespace], tmp_path: Path) -> None:
+    words = {
+        (): "Public seed: for quick looks; who knows the code can look up the answers.",
+        ("--verified",): "Verified: seeds drawn at the start of the run, 20",
+        ("--seed", SEED, "--out", "again"): "Verified, repeated: seeds as another run has drawn them, given at the",
+    }
+    for options, said in words.items():
+        shown = run(*options)
+        assert said in shown.out
+        page = tmp_path / shown.out.partition("report: ")[2].strip()
+        for kind in ("html", "md", "tex"):
+            texts = [file.read_text() for file in page.parent.rglob(f"*.{kind}")]
+            assert any(said in text for text in texts), kind
