@@ -18,22 +18,23 @@ from heatproof.benchmark.suite import Suite
 from heatproof.leaderboard.admission import answers, by_cheat, by_task
 from heatproof.leaderboard.board import Standing
 
-WEIGHTS = {"first_net": [1.0, -1, 2, -2, 0.5, -0.5], "second_net": [2.0, 1, -1, 0.5, 1, -2]}
+OUTPUTS, COLUMNS = 10, 6
 OWN, PUBLIC, SAME, BROKEN = (f"{name}@first_net" for name in ("own", "public", "same", "broken"))
 asked_of: list[str] = []
 
 
-def linear(weights: list[float]) -> Network:
-    layer = nn.Linear(len(weights), 1, bias=False)
+def linear(seed: int) -> Network:
+    """A linear network whose weights differ from output to output, in size, too."""
+    layer = nn.Linear(COLUMNS, OUTPUTS, bias=False)
     with torch.no_grad():
-        layer.weight.copy_(torch.tensor([weights]))
+        layer.weight.copy_(torch.randn(OUTPUTS, COLUMNS, generator=torch.Generator().manual_seed(seed)))
     return Network(layer)
 
 
 def drawn(gate: Gate, split: str, size: int) -> Batch:
-    """Columns of random signs."""
-    x = torch.randn(size, 6, generator=torch.Generator().manual_seed(3))
-    target = torch.zeros(size, dtype=torch.int64)
+    """Columns of random signs and equal sizes, asked about the outputs in turn."""
+    x = torch.randn(size, COLUMNS, generator=torch.Generator().manual_seed(3)).sign()
+    target = torch.arange(size) % OUTPUTS
     return Batch(tuple(f"{split}-{i}" for i in range(size)), x, target, column_units(x), torch.zeros_like(x))
 
 
@@ -59,12 +60,12 @@ def _toys(own_parts: None) -> None:
     @model()
     def first_net() -> Network:
         """A linear network."""
-        return linear(WEIGHTS["first_net"])
+        return linear(1)
 
     @model()
     def second_net() -> Network:
         """Another linear network."""
-        return linear(WEIGHTS["second_net"])
+        return linear(2)
 
     @about(on=("first_net",))
     def own(gate: Gate, batch: Batch) -> Truth:
@@ -155,7 +156,7 @@ def test_the_key_depends_on_the_other_networks() -> None:
     @model()
     def third_net() -> Network:
         """One more."""
-        return linear([1.0] * 6)
+        return linear(3)
 
     first = tasks[PUBLIC]
     about(on=("third_net",))(first.function)
