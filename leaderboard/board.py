@@ -40,14 +40,20 @@ def refuse_unrankable(suite: Suite) -> None:
 
 def refuse_unclusterable(suite: Suite) -> None:
     """Refuse a suite that generalises over networks if one of them is not asked all the questions that count."""
-    asked = {name: tasks[name].model for name in suite.tasks if question_of(name) not in suite.columns}
+    asked = {name: tasks[name] for name in suite.tasks if question_of(name) not in suite.columns}
     cards = {
-        name: {"networks": model.pair or (model.name,), "architecture": model.architecture}
-        for name, model in asked.items()
+        name: {
+            "family": task.family,
+            "networks": task.model.pair or (task.model.name,),
+            "architecture": task.model.architecture,
+        }
+        for name, task in asked.items()
     }
     clusters_of(cards, asked)
     for network, lacking in incomplete(cards, asked, asked).items():
-        raise ValueError(f"{suite.title}: {network} is not asked {', '.join(lacking)}, as other networks are: add it")
+        raise ValueError(
+            f"{suite.title}: {network} is not asked {', '.join(lacking)}, as other networks of its family are: add it"
+        )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from scipy import stats
 
 from .clusters import Clusters
 from .normalise import TaskScores
-from .statistics import mean_interval, random_signs, task_weights
+from .statistics import Stratum, mean_interval, random_signs, task_weights
 
 Floats = npt.NDArray[np.float64]
 Verdict = Literal["equivalent", "better", "worse", "undecided"]
@@ -37,7 +37,8 @@ class Comparison:
 
     `families` has a row per family (over its tasks), `tasks` a row per task (over its samples), each with the fields of
     `Paired`; a task's row also has the family. `left_out` names the tasks that count on which one of the two has no
-    score. Where the `unit` is the network, `overall` is over networks, and the families are architectures.
+    score. Where the `unit` is the network, `overall` is over networks, and the families are architectures, or groups:
+    the noun is `stratum`.
     """
 
     a: str
@@ -49,6 +50,7 @@ class Comparison:
     tasks: pd.DataFrame
     left_out: tuple[str, ...]
     unit: str = "task"
+    stratum: str = "family"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +115,9 @@ def compare(
     Without names, the tasks are those that are admitted. A difference below `margin` is never called better or worse.
     """
     both, left_out = _by_task(scores, a, b, tasks)
-    units = both if clusters is None else _by_network(both, clusters)
-    differences, families = units["difference"].to_numpy(np.float64), units["family"].tolist()
+    differences, families, names = _units(both, clusters)
     overall = _over_tasks(differences, families, level)
-    by_family = [{"family": name, **asdict(paired(group, level))} for name, group in _grouped(differences, families)]
+    by_family = [{"family": name, **asdict(paired(group, level))} for name, group in _grouped(differences, names)]
     by_task = [
         {"task": task, "family": family, **asdict(within_task(scores, str(task), a, b, level=level))}
         for task, family in both["family"].items()
@@ -131,6 +132,7 @@ def compare(
         tasks=pd.DataFrame(by_task),
         left_out=left_out,
         unit="network" if clusters else "task",
+        stratum=clusters.kind if clusters else "family",
     )
 
 
@@ -178,7 +180,7 @@ def _claimed(verdict: Verdict, overall: Paired, margin: float) -> Verdict:
     return "undecided" if verdict in ("better", "worse") and abs(overall.difference) < margin else verdict
 
 
-def sign_flip_p(differences: Floats, families: Sequence[str], *, draws: int = 10_000, seed: int = 0) -> float:
+def sign_flip_p(differences: Floats, families: Sequence[Stratum], *, draws: int = 10_000, seed: int = 0) -> float:
     """Two-sided p of the family-balanced mean under random signs of the tasks' differences (T,).
 
     Exact, over all 2^T signs, up to 16 tasks, and so never below 2^(1-T); beyond, seeded draws and the observed signs.
@@ -224,13 +226,16 @@ def _by_task(scores: TaskScores, a: str, b: str, tasks: Collection[str] | None) 
     return common, tuple(both.index.difference(common.index))
 
 
-def _by_network(both: pd.DataFrame, clusters: Clusters) -> pd.DataFrame:
-    """Architecture and difference by network, from family and difference by task."""
-    means = clusters.pool(both[["difference"]])
-    return means.assign(family=clusters.strata(means.index))
+def _units(both: pd.DataFrame, clusters: Clusters | None) -> tuple[Floats, list[Stratum], list[str]]:
+    """The difference of each task, or network, with its stratum and the name of that."""
+    if clusters is None:
+        return both["difference"].to_numpy(np.float64), both["family"].tolist(), both["family"].tolist()
+    units = clusters.pool(both[["difference"]])
+    places = clusters.strata(units.index)
+    return units["difference"].to_numpy(np.float64), [*places], [clusters.name(place) for place in places]
 
 
-def _over_tasks(differences: Floats, families: Sequence[str], level: float) -> Paired:
+def _over_tasks(differences: Floats, families: Sequence[Stratum], level: float) -> Paired:
     mean, low, high = (float(values[0]) for values in mean_interval(differences[:, None], families, level))
     return Paired(mean, low, high, improvement(differences), len(differences))
 

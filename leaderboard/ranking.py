@@ -11,11 +11,13 @@ from ..benchmark.suite import question_of
 from .clusters import Clusters
 from .normalise import TaskScores
 from .statistics import (
+    Stratum,
     critical_values,
     degrees_of_freedom,
     effective_number,
     mean_interval,
     order,
+    relative,
     reliability,
     separate,
     tiers,
@@ -43,9 +45,15 @@ class Dense:
         return self.clusters.pool(self.scores) if self.clusters else self.scores
 
     @property
-    def strata(self) -> list[str]:
-        """The fixed stratum of each sampling unit: a task's family, or a network's architecture."""
-        return self.clusters.strata(self.units.index) if self.clusters else self.families.tolist()
+    def strata(self) -> list[Stratum]:
+        """The fixed stratum of each sampling unit: a task's family, or a network's family and architecture."""
+        return [*self.clusters.strata(self.units.index)] if self.clusters else self.families.tolist()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the strata."""
+        named = self.clusters.stratum if self.clusters else self.families.__getitem__
+        return tuple(sorted({named(task) for task in self.scores.index}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +67,8 @@ class Board:
     the mean Kendall tau-b between the boards of two random halves of the tasks: an understatement for the whole, which
     has twice the tasks. `margin` is the difference below which none is claimed. `effective_tasks` is the effective
     number of tasks, see `effective_number`. `unit` is the sampling unit (task or network), of which there are `units`
-    in the fixed `strata` (families or architectures), which leaves `freedom` degrees of freedom; `questions` are those
-    that count.
+    in the fixed `strata` (each a family, an architecture, or a group: either, of several families), which leaves
+    `freedom` degrees of freedom; `questions` are those that count.
     """
 
     rows: pd.DataFrame
@@ -73,6 +81,7 @@ class Board:
     effective_tasks: float
     unit: str
     units: int
+    stratum: str
     strata: tuple[str, ...]
     freedom: float
     questions: tuple[str, ...]
@@ -150,15 +159,16 @@ def make_board(
         rows=rows.iloc[order(mean)],
         better=pd.DataFrame(pairs.better, index=names, columns=names),
         critical=pairs.critical,
-        minimum_detectable_difference=sum(critical_values(families, level)) * error,
+        minimum_detectable_difference=sum(critical_values(families, level, relative(scores))) * error,
         reliability=reliability(scores, families, splits=splits, seed=seed),
         left_out=table.left_out,
         margin=margin,
         effective_tasks=effective_number(table.scores.to_numpy(np.float64)),
         unit="network" if table.clusters else "task",
         units=len(scores),
-        strata=tuple(sorted(set(families))),
-        freedom=degrees_of_freedom(families),
+        stratum=table.clusters.kind if table.clusters else "family",
+        strata=table.names,
+        freedom=degrees_of_freedom(families, scores),
         questions=tuple(dict.fromkeys(question_of(str(task)) for task in table.scores.index)),
     )
 

@@ -2,12 +2,16 @@
 
 Everywhere `scores` is (T, M), tasks by methods, without NaN, and `families` (T,) names the family of each task. The
 task is the sampling unit, families are fixed and weigh the same. Where networks are the sampling unit, `scores` is
-networks by methods, and `families` names the architecture of each network.
+networks by methods, and `families` names for each network its family and its architecture in it: families weigh the
+same, and so do architectures within one.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +20,8 @@ from scipy import stats
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Stratum: TypeAlias = str | tuple[str, ...]
+"""A family; or a family, and then what lies within it."""
 
 # Differences below this share of the largest score are rounding, not differences.
 DUST = 1e-13
@@ -33,46 +39,81 @@ class Separation:
     errors: Floats
 
 
-def task_weights(families: Sequence[str] | Ints) -> Floats:
-    """1 / (F n_family) for each task (T,): families weigh the same, and tasks within one."""
-    _, codes, counts = np.unique(np.asarray(families), return_inverse=True, return_counts=True)
-    return np.asarray(1 / (len(counts) * counts[codes]), dtype=np.float64)
+def task_weights(families: Sequence[Stratum]) -> Floats:
+    """1 / (F n_family) for each task (T,): families weigh the same, and tasks within one; with architectures, those."""
+    paths = _paths(families)
+    size, known = Counter(paths), {path[:depth] for path in paths for depth in range(1, len(path) + 1)}
+    beside = Counter(path[:-1] for path in known)
+    shares = {path: math.prod(beside[path[:depth]] for depth in range(len(path))) * size[path] for path in size}
+    return np.array([1 / shares[path] for path in paths], dtype=np.float64)
 
 
-def strata(families: Sequence[str]) -> Ints:
+def _paths(families: Sequence[Stratum]) -> list[tuple[str, ...]]:
+    return [(family,) if isinstance(family, str) else family for family in families]
+
+
+def strata(families: Sequence[Stratum]) -> Ints:
     """The stratum (T,) in which each task's residual is taken: its family, where that has two tasks or more.
 
     A family of one task says nothing about its own spread. Such families join the smallest larger one, or one another
-    where there is none, for the residuals only (collapsed strata, Cochran 1977, 5A.12). This takes their tasks to
-    scatter alike; what differs between the joined families counts as scatter too, so intervals err to the wide side.
+    where there is none, for the residuals only (collapsed strata, Cochran 1977, 5A.12); architectures do so within
+    their family, if they can. This takes their tasks to scatter alike; what differs between the joined families counts
+    as scatter too, so intervals err to the wide side.
     """
-    _, codes, counts = np.unique(np.asarray(families), return_inverse=True, return_counts=True)
-    alone = counts == 1
-    home = np.where(alone, np.where(alone, len(codes) + 1, counts).argmin(), np.arange(len(counts)))
-    return np.unique(home[codes], return_inverse=True)[1].astype(np.int64)
+    paths = _paths(families)
+    size, home = Counter(paths), {path: path for path in paths}
+    for depth in reversed(range(max(map(len, paths), default=0))):
+        for parent in {path[:depth] for path in size}:
+            within = sorted(path for path in size if path[:depth] == parent)
+            alone = [path for path in within if size[path] == 1]
+            joined = min((path for path in within if size[path] > 1), key=lambda path: size[path], default=within[0])
+            for path in alone:
+                if path != joined:
+                    home = {task: joined if now == path else now for task, now in home.items()}
+                    size[joined] += size.pop(path)
+    return np.unique([sorted(home).index(home[path]) for path in paths], return_inverse=True)[1].astype(np.int64)
 
 
-def degrees_of_freedom(families: Sequence[str]) -> float:
+def degrees_of_freedom(families: Sequence[Stratum], scores: Floats | None = None) -> float:
     """The degrees of freedom of the variance of a balanced mean, 0 below two tasks.
 
     T - F where families have equal sizes. Otherwise less (Satterthwaite, with equal scatter in all tasks): small
     families weigh most and know least, and T - F would cover too little (.89 instead of .95 with families of 8, 2 and 2
-    tasks).
+    tasks). Where there are architectures, networks scatter alike within a family alone, as `scores` show.
     """
     if len(families) < 2:
         return 0.0
     of_task = strata(families)
-    variances = np.bincount(of_task, task_weights(families) ** 2)
+    variances = np.bincount(of_task, task_weights(families) ** 2) * _scatter(families, of_task, scores)
     return float(variances.sum() ** 2 / (variances**2 / (np.bincount(of_task) - 1)).sum())
 
 
-def balanced_mean(scores: Floats, families: Sequence[str]) -> Floats:
+def _scatter(families: Sequence[Stratum], of_task: Ints, scores: Floats | None) -> Floats:
+    """The variance of tasks in each stratum (S,), on average over methods and over the strata of a family; or ones."""
+    of_stratum = np.unique(_parents(families, of_task), return_inverse=True)[1]
+    if scores is None or not of_stratum.any():
+        return np.ones(len(of_stratum))
+    blocks = [scores[of_task == stratum] for stratum in range(len(of_stratum))]
+    squares = np.array([((block - block.mean(axis=0)) ** 2).sum() for block in blocks])
+    known = np.bincount(of_stratum, squares) / np.bincount(of_stratum, [len(block) - 1 for block in blocks])
+    return np.asarray(known[of_stratum]) if known.any() else np.ones(len(of_stratum))
+
+
+def _parents(families: Sequence[Stratum], of_task: Ints) -> list[str]:
+    """What the members of each stratum (S,) have in common: the family of an architecture, nothing of families."""
+    above: dict[int, set[tuple[str, ...]]] = {}
+    for stratum, path in zip(of_task.tolist(), _paths(families), strict=True):
+        above.setdefault(stratum, set()).add(path[:-1])
+    return [repr(min(above[stratum])) if len(above[stratum]) == 1 else "" for stratum in sorted(above)]
+
+
+def balanced_mean(scores: Floats, families: Sequence[Stratum]) -> Floats:
     """The family-balanced mean (M,): correctly rounded sums, so that no bit depends on other methods or task order."""
     weights = task_weights(families)
     return np.array([math.fsum(column) for column in scores.T * weights], dtype=np.float64)
 
 
-def residuals(scores: Floats, families: Sequence[str]) -> Floats:
+def residuals(scores: Floats, families: Sequence[Stratum]) -> Floats:
     """Weighted residuals R (T, M) with R'R = Cov of the balanced means; NaN below two tasks."""
     columns = np.ascontiguousarray(scores.T)
     weights, of_task = task_weights(families), strata(families)
@@ -89,24 +130,24 @@ def _inflation(n: int) -> float:
     return math.sqrt(n / (n - 1)) if n > 1 else math.nan
 
 
-def critical_values(families: Sequence[str], level: float) -> tuple[float, float]:
+def critical_values(families: Sequence[Stratum], level: float, scores: Floats | None = None) -> tuple[float, float]:
     """Student's t for a two-sided interval and for the power; NaN without a degree of freedom."""
-    df = degrees_of_freedom(families)
+    df = degrees_of_freedom(families, scores)
     if not df:
         return math.nan, math.nan
     return float(stats.t.ppf((1 + level) / 2, df)), float(stats.t.ppf(POWER, df))
 
 
-def mean_interval(scores: Floats, families: Sequence[str], level: float = 0.95) -> tuple[Floats, Floats, Floats]:
+def mean_interval(scores: Floats, families: Sequence[Stratum], level: float = 0.95) -> tuple[Floats, Floats, Floats]:
     """The family-balanced mean and its t interval over tasks: mean, low, high, (M,); bounds NaN below two tasks."""
     mean = balanced_mean(scores, families)
     squares = np.ascontiguousarray(residuals(scores, families).T) ** 2
-    half = critical_values(families, level)[0] * np.sqrt(squares.sum(axis=1))
+    half = critical_values(families, level, scores)[0] * np.sqrt(squares.sum(axis=1))
     return mean, mean - half, mean + half
 
 
 def separate(
-    scores: Floats, families: Sequence[str], *, level: float, draws: int, seed: int, margin: float = 0.0
+    scores: Floats, families: Sequence[Stratum], *, level: float, draws: int, seed: int, margin: float = 0.0
 ) -> Separation:
     """Judge all pairs at once: the sign-flip quantile of max |t|, or Bonferroni's t where that is larger.
 
@@ -122,7 +163,7 @@ def separate(
     mean = balanced_mean(scores, families)
     difference = _without_dust(mean[:, None] - mean[None, :], dust)
     flipped = max_t(spread, families, level=level, draws=draws, seed=seed)
-    critical = max(flipped, bonferroni_t(len(first), families, level))
+    critical = max(flipped, bonferroni_t(len(first), families, level, relative(scores)))
     better = np.zeros(difference.shape, dtype=np.bool_)
     gap = difference[first, second]
     apart = (np.abs(gap) > critical * errors if math.isfinite(critical) else False) & (np.abs(gap) >= margin - dust)
@@ -131,9 +172,14 @@ def separate(
     return Separation(difference, better, critical, errors)
 
 
-def bonferroni_t(pairs: int, families: Sequence[str], level: float) -> float:
+def relative(scores: Floats) -> Floats:
+    """The scores (T, M) less the mean of all methods: they scatter as the differences of all pairs do."""
+    return np.asarray(scores - scores.mean(axis=1, keepdims=True))
+
+
+def bonferroni_t(pairs: int, families: Sequence[Stratum], level: float, scores: Floats | None = None) -> float:
     """Student's t at which all pairs together err at most 1 - level; infinite where nothing can be told."""
-    df = degrees_of_freedom(families)
+    df = degrees_of_freedom(families, scores)
     return float(stats.t.ppf(1 - (1 - level) / (2 * pairs), df)) if pairs and df else math.inf
 
 
@@ -141,7 +187,7 @@ def _without_dust(values: Floats, dust: float) -> Floats:
     return np.where(np.abs(values) <= dust, 0.0, values)
 
 
-def max_t(spread: Floats, families: Sequence[str], *, level: float, draws: int, seed: int) -> float:
+def max_t(spread: Floats, families: Sequence[Stratum], *, level: float, draws: int, seed: int) -> float:
     """The critical value of all P pairs together, from their residual differences (T, P); infinite where none can do.
 
     One sign per task and draw; each draw is studentised by its own residuals, centred again inside the strata. The
@@ -161,7 +207,7 @@ def random_signs(draws: int, n: int, seed: int) -> Floats:
     return np.random.default_rng(seed).choice(np.array([-1.0, 1.0]), size=(draws, n))
 
 
-def _centring(families: Sequence[str]) -> Floats:
+def _centring(families: Sequence[Stratum]) -> Floats:
     """G (T, T) with x'Gx the inflated sum of squares of x around its strata's means."""
     of_task = strata(families)
     same = of_task[:, None] == of_task[None, :]
@@ -223,7 +269,7 @@ def effective_number(scores: Floats) -> float:
     return count**2 / float(((rest @ rest.T) ** 2).sum())
 
 
-def reliability(scores: Floats, families: Sequence[str], *, splits: int = 200, seed: int = 0) -> float:
+def reliability(scores: Floats, families: Sequence[Stratum], *, splits: int = 200, seed: int = 0) -> float:
     """Mean Kendall tau-b between the boards of two random halves of the tasks; NaN below two tasks or two methods.
 
     Halves are stratified: families are dealt out in turn, so that both halves differ by at most one task in each family
@@ -232,8 +278,10 @@ def reliability(scores: Floats, families: Sequence[str], *, splits: int = 200, s
     if min(scores.shape) < 2:
         return math.nan
     rng = np.random.default_rng(seed)
-    codes = np.unique(np.asarray(families), return_inverse=True)[1]
-    taus = [_split_tau(scores, codes, _deal(codes, rng)) for _ in range(splits)]
+    paths = _paths(families)
+    names = sorted(set(paths))
+    codes = np.array([names.index(path) for path in paths])
+    taus = [_split_tau(scores, paths, _deal(codes, rng)) for _ in range(splits)]
     defined = [tau for tau in taus if not math.isnan(tau)]
     return math.fsum(defined) / len(defined) if defined else math.nan
 
@@ -247,6 +295,6 @@ def _deal(codes: Ints, rng: np.random.Generator) -> Bools:
     return first
 
 
-def _split_tau(scores: Floats, codes: Ints, first: Bools) -> float:
-    halves = [task_weights(codes[half]) @ scores[half] for half in (first, ~first)]
+def _split_tau(scores: Floats, families: Sequence[Stratum], first: Bools) -> float:
+    halves = [task_weights([*compress(families, half)]) @ scores[half] for half in (first, ~first)]
     return float(stats.kendalltau(*halves).statistic)

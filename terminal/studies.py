@@ -29,8 +29,7 @@ def comparison(found: Comparison | ProxyComparison) -> Iterator[RenderableType]:
         f"{found.a} - {found.b}: {difference} {interval} over {several(overall.n, found.unit)}, "
         f"p = {number(found.p, '.3g')} (sign flips), better on {improved} of the {found.unit}s: {found.verdict}"
     )
-    stratum = "family" if found.unit == "task" else "architecture"
-    for title, rows, key in ((stratum, found.families, "family"), ("task", found.tasks, "task")):
+    for title, rows, key in ((found.stratum, found.families, "family"), ("task", found.tasks, "task")):
         table = Numbers(f"by {title}", title, *PAIRED)
         for _, row in rows.iterrows():
             table.add_row(str(row[key]), *_paired(row))

@@ -87,15 +87,15 @@ def named(words: Sequence[str], limit: int = 12) -> str:
 
 def generalises(board: Board) -> str:
     """Say in one sentence what the scores, intervals and ranks of a board speak of."""
-    over = "family" if board.unit == "task" else "architecture"
-    strata, freedom = ", ".join(board.strata), f"{board.freedom:.3g} degrees of freedom"
-    facts = f"{several(board.units, board.unit)}, {freedom}"
+    groups, freedom = several(len(board.strata), board.stratum), f"{board.freedom:.3g} degrees of freedom"
+    facts = f"{', '.join(board.strata)}; {several(board.units, board.unit)}, {freedom}"
     if board.unit == "task":
         rest = "families are fixed, and weigh the same; tasks about one network count as independent"
     else:
         asked = f"asked {', '.join(board.questions)}"
-        rest = f"{asked}; architectures and questions are fixed, and weigh the same"
-    return f"Scores generalise over {board.unit}s of {several(len(board.strata), over)} ({strata}; {facts}): {rest}."
+        fixed = "architectures" if board.stratum == "architecture" else "families, architectures within one"
+        rest = f"{asked}; {fixed} and questions are fixed, and weigh the same"
+    return f"Scores generalise over {board.unit}s of {groups} ({facts}): {rest}."
 
 
 def not_counted(incomplete: Mapping[str, Sequence[str]]) -> list[str]:

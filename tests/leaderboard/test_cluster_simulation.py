@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from heatproof.leaderboard.statistics import critical_values, mean_interval, residuals, separate
+from heatproof.leaderboard.statistics import critical_values, degrees_of_freedom, mean_interval, residuals, separate
 
 Floats = npt.NDArray[np.float64]
 METHODS, ARCHITECTURES, SCENES = 12, 2, 100
@@ -99,6 +99,34 @@ def power(parts: Components, gap: float, networks: int, repeats: int, margin: fl
     return planned / repeats, among / repeats
 
 
+TABLES = np.array([0.023, 0.031, 0.031, 0.027, 0.132, 0.011, 0.002, 0.006, 0.112, 0.003, 0.002, 0.034])
+"""Variances from table to table of twelve methods' scores, on ten tables of 16 rows."""
+
+
+def families(repeats: int, tables: int = 10) -> tuple[Floats, list[tuple[str, str]], Floats]:
+    """Boards of two networks with a code of their own in each of two architectures, 48 scenes, and of tables."""
+    level = np.linspace(0, 0.8, METHODS)
+    networks, _ = boards(MEASURED["own codes"], level, 2, repeats, scenes=48)
+    alike = level + np.sqrt(TABLES) * np.random.default_rng(1).standard_normal((repeats, tables, METHODS))
+    places = [("own codes", name) for name in strata(2)] + [("tables", "")] * tables
+    return np.concatenate([networks, alike], 1), places, level
+
+
+def coverage_of_families(repeats: int) -> tuple[float, float]:
+    """The share of intervals, of scores and of neighbours' differences, that hold the truth; and of whole boards."""
+    scores, places, level = families(repeats)
+    first, second = np.triu_indices(METHODS, 1)
+    held, at_once = [], 0
+    for seed, one in enumerate(scores):
+        for values, true in ((one, level), (np.diff(one, axis=1), np.diff(level))):
+            _, low, high = mean_interval(values, places)
+            held.append(float(((low <= true) & (true <= high)).mean()))
+        pairs = separate(one, places, level=0.95, draws=300, seed=seed)
+        off = np.abs(pairs.difference[first, second] - level[first] + level[second])
+        at_once += bool((off <= pairs.critical * pairs.errors).all())
+    return float(np.mean(held)), at_once / repeats
+
+
 def error(share: float, repeats: int) -> float:
     """Three Monte-Carlo standard errors."""
     return 3 * float(np.sqrt(share * (1 - share) / repeats))
@@ -130,6 +158,26 @@ def test_scenes_or_tasks_as_the_unit_would_not_cover() -> None:
         by_network += bool(low[0] <= 0 <= high[0])
     assert held / 1000 < 0.85
     assert by_network / 1000 == pytest.approx(0.95, abs=error(0.95, 1000))
+
+
+def test_intervals_over_networks_and_tables_cover_quick() -> None:
+    held, at_once = coverage_of_families(200)
+    assert held == pytest.approx(0.95, abs=0.03)
+    assert at_once >= 0.94 - error(0.94, 200)
+
+
+def test_networks_and_tables_do_not_scatter_alike() -> None:
+    """Taken to scatter alike, they would have 3.8 degrees of freedom for what 10 to 11 are known of."""
+    scores, places, _ = families(50)
+    assert degrees_of_freedom(places) == pytest.approx(3.79, abs=0.01)
+    assert np.mean([degrees_of_freedom(places, one) for one in scores]) == pytest.approx(10.5, abs=0.5)
+
+
+@pytest.mark.slow
+def test_intervals_over_networks_and_tables_cover() -> None:
+    held, at_once = coverage_of_families(2000)
+    assert 0.93 <= held <= 0.97
+    assert at_once >= 0.94
 
 
 @pytest.mark.slow

@@ -197,12 +197,20 @@ def test_a_network_that_lacks_an_admitted_question_does_not_count(results: Resul
     ("tasks", "columns", "message"),
     [
         (["effects@plain_1", f"both@{PAIR}"], [], "is about plain_1 and plain_2 at once, .*make 'both' one of"),
-        (["effects@plain_1", "effects@bent_1", "doubles@plain_1"], [], "s@1: bent_1 is not asked doubles, as other"),
-        (["linear"], [], "linear: its network does not say of which architecture it is"),
+        (
+            ["effects@plain_1", "effects@bent_1", "doubles@plain_1"],
+            [],
+            "s@1: bent_1 is not asked doubles, as other",
+        ),
+        (
+            ["cancer_groups@breast_cancer_mlp"],
+            [],
+            "cancer_groups@breast_cancer_mlp: its network does not say of which architecture it is",
+        ),
     ],
 )
 def test_a_suite_whose_networks_cannot_be_the_unit_is_refused(
     results: Results, tasks: list[str], columns: list[str], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        refuse_unrankable(suite(tasks=tasks, columns=columns, metrics=("centred_cosine", "effect_cosine")))
+        refuse_unrankable(suite(tasks=tasks, columns=columns, metrics=("centred_cosine", "effect_correlation")))

@@ -13,7 +13,14 @@ from heatproof.leaderboard.compare import compare
 from heatproof.leaderboard.normalise import TaskScores
 from heatproof.leaderboard.ranking import Dense, make_board
 from heatproof.leaderboard.report.words import generalises, rests_on
-from heatproof.leaderboard.statistics import effective_number, separate
+from heatproof.leaderboard.statistics import (
+    effective_number,
+    mean_interval,
+    reliability,
+    separate,
+    strata,
+    task_weights,
+)
 
 Floats = npt.NDArray[np.float64]
 METHODS = ("a", "b", "c", "d")
@@ -28,7 +35,7 @@ def clustered(seed: int = 0, spread: float = 0.3) -> Dense:
     own = {n: rng.normal(size=len(METHODS)) for names in NETWORKS.values() for n in names}
     rows = [own[n] + spread * rng.normal(size=len(METHODS)) for n in network.values()]
     scores = pd.DataFrame(rows, index=list(network), columns=list(METHODS))
-    of = Clusters(network, {n: kind for kind, names in NETWORKS.items() for n in names})
+    of = Clusters(network, {n: ("own_codes", kind) for kind, names in NETWORKS.items() for n in names})
     ones = pd.Series(1.0, index=list(METHODS))
     return Dense(scores, pd.Series("own_codes", index=scores.index), ones, 0 * ones, pd.DataFrame(), of)
 
@@ -60,7 +67,7 @@ def test_the_interval_is_the_stratified_t_interval_over_networks() -> None:
 def test_degrees_of_freedom_are_networks_less_architectures() -> None:
     names = [f"{kind}{number}" for kind in ("resnet", "vit") for number in range(4)]
     scores = pd.DataFrame(np.random.default_rng(1).normal(size=(8, 3)), [f"q@{n}" for n in names], list("abc"))
-    of = Clusters({f"q@{n}": n for n in names}, {n: n[:-1] for n in names})
+    of = Clusters({f"q@{n}": n for n in names}, {n: ("own_codes", n[:-1]) for n in names})
     ones = pd.Series(1.0, index=list("abc"))
     board = make_board(Dense(scores, pd.Series("f", index=scores.index), ones, ones, pd.DataFrame(), of))
     assert board.freedom == pytest.approx(6)
@@ -158,7 +165,7 @@ def test_the_effective_number_is_undefined_where_nothing_departs() -> None:
 
 
 def card(*networks: str, architecture: str = "resnet") -> dict[str, object]:
-    return {"networks": list(networks), "architecture": architecture}
+    return {"family": "own_codes", "networks": list(networks), "architecture": architecture}
 
 
 def test_tasks_that_have_no_network_of_their_own_are_refused() -> None:
@@ -176,6 +183,95 @@ def test_networks_that_lack_a_question_are_named() -> None:
     cards = {"effect@r1": card("r1"), "contrast@r1": card("r1"), "effect@r2": card("r2"), "contrast@r2": card("r2")}
     assert incomplete(cards, cards, cards) == {}
     assert incomplete(cards, cards, [*cards][:3]) == {"r2": ("contrast",)}
+
+
+def test_tables_are_networks_of_their_own_and_are_asked_other_questions() -> None:
+    """Each is asked its own question; that networks of another family are asked more is no lack of theirs."""
+    tables = {name: {**card(f"{name}_network", architecture=""), "family": "analytic"} for name in ("linear", "tent")}
+    cards = {"effect@r1": card("r1"), "contrast@r1": card("r1"), "effect@r2": card("r2"), **tables}
+    found = clusters_of(cards, cards)
+    assert found.strata(["r1", "linear_network"]) == [("own_codes", "resnet"), ("analytic", "")]
+    assert (found.stratum("effect@r1"), found.stratum("linear"), found.kind) == (
+        "own_codes/resnet",
+        "analytic",
+        "group",
+    )
+    assert incomplete(cards, cards, cards) == {"r2": ("contrast",)}
+    assert incomplete(tables, tables, ["linear"]) == {}
+    only = clusters_of(tables, tables)
+    assert (only.stratum("tent"), only.kind) == ("analytic", "architecture")
+
+
+def several_families(tables: int = 5) -> Dense:
+    """Two ResNets, and two ViTs of which one is asked two questions, beside tables."""
+    networks = {"effect@r1": "r1", "effect@r2": "r2", "effect@v1": "v1", "contrast@v1": "v1", "effect@v2": "v2"}
+    network = {**networks, **{f"table_{n}": f"table_{n}_network" for n in range(tables)}}
+    place = {n: ("own_codes", {"r": "resnet", "v": "vit"}.get(n[0], "")) for n in networks.values()}
+    place |= {f"table_{n}_network": ("analytic", "") for n in range(tables)}
+    rng = np.random.default_rng(8)
+    scores = pd.DataFrame(rng.normal(size=(len(network), len(METHODS))), [*network], list(METHODS))
+    ones = pd.Series(1.0, index=list(METHODS))
+    families = pd.Series([place[network[task]][0] for task in scores.index], scores.index)
+    return Dense(scores, families, ones, 0 * ones, pd.DataFrame(), Clusters(network, place))
+
+
+def test_families_weigh_the_same_and_so_do_architectures_and_their_networks() -> None:
+    """Half for two architectures, a quarter each, of two networks; half for five tables."""
+    table = several_families()
+    units = table.units
+    resnet, vit, tables = units.iloc[:2].to_numpy(), units.iloc[2:4].to_numpy(), units.iloc[4:].to_numpy()
+    np.testing.assert_array_equal(task_weights(table.strata), [1 / 8] * 4 + [1 / 10] * 5)
+    expected = (resnet.mean(axis=0) + vit.mean(axis=0)) / 4 + tables.mean(axis=0) / 2
+    variance = [resnet.var(axis=0, ddof=1) / 32, vit.var(axis=0, ddof=1) / 32, tables.var(axis=0, ddof=1) / 20]
+    networks = (resnet.var(axis=0, ddof=1) + vit.var(axis=0, ddof=1)).mean() / 2
+    v = np.array([networks / 32, networks / 32, tables.var(axis=0, ddof=1).mean() / 20])
+    freedom = v.sum() ** 2 / (v**2 / [1, 1, 4]).sum()
+    board = make_board(table)
+    rows = board.rows.loc[list(METHODS)]
+    np.testing.assert_allclose(rows["score"], expected, rtol=1e-12)
+    assert board.freedom == pytest.approx(freedom)
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(sum(variance))
+    np.testing.assert_allclose(rows["high"] - rows["score"], half, rtol=1e-12)
+    assert (board.units, board.strata) == (9, ("analytic", "own_codes/resnet", "own_codes/vit"))
+    assert table.clusters is not None
+    pd.testing.assert_series_equal(table.clusters.balanced(table.scores), rows["score"], check_names=False)
+    assert generalises(board) == (
+        "Scores generalise over networks of 3 groups (analytic, own_codes/resnet, own_codes/vit; 9 networks, "
+        f"{freedom:.3g} degrees of freedom): asked effect, contrast, table_0, table_1, table_2, table_3, table_4; "
+        "families, architectures within one and questions are fixed, and weigh the same."
+    )
+
+
+def test_the_pairs_of_a_board_scatter_as_their_differences_do() -> None:
+    """What all methods have in common on a network changes neither their differences nor what is said of them."""
+    table = several_families()
+    common = 10 * np.random.default_rng(9).normal(size=(9, 1))
+    scores = table.units.to_numpy()
+    one, other = (separate(some, table.strata, level=0.95, draws=99, seed=0) for some in (scores, scores + common))
+    assert one.critical == pytest.approx(other.critical)
+    np.testing.assert_allclose(one.errors, other.errors)
+
+
+def test_one_family_is_as_its_architectures_are() -> None:
+    """To the bit: nothing changes for a suite of one family."""
+    scores = np.random.default_rng(10).normal(size=(9, 5))
+    flat = ["a"] * 4 + ["b"] * 3 + ["c"] + ["d"]
+    nested = [("own", name) for name in flat]
+    np.testing.assert_array_equal(task_weights(flat), task_weights(nested))
+    np.testing.assert_array_equal(mean_interval(scores, flat), mean_interval(scores, nested))
+    one, other = (separate(scores, names, level=0.95, draws=99, seed=0) for names in (flat, nested))
+    assert one.critical == other.critical
+    np.testing.assert_array_equal(one.errors, other.errors)
+    assert reliability(scores, flat, splits=20) == reliability(scores, nested, splits=20)
+
+
+def test_architectures_of_one_network_join_their_family() -> None:
+    """Two that are alone join one another, and not the tables; a family of one table joins what is the smallest."""
+    paths = [("own", "a"), ("own", "b"), *[("tables", "")] * 3]
+    assert strata(paths).tolist() == [0, 0, 1, 1, 1]
+    assert strata([("own", "a"), *[("own", "b")] * 4, *[("tables", "")] * 2]).tolist() == [0] * 5 + [1, 1]
+    assert strata([*[("own", "a")] * 2, *[("own", "b")] * 3, ("tables", "")]).tolist() == [0, 0, 1, 1, 1, 0]
+    np.testing.assert_array_equal(task_weights(paths), [1 / 4, 1 / 4, 1 / 6, 1 / 6, 1 / 6])
 
 
 def test_a_board_says_what_it_generalises_over() -> None:
