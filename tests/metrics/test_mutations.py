@@ -230,8 +230,8 @@ MISTAKES = [
         "a margin that two parts share",
         "centred_cosine",
         "metrics/truth/_grown.py",
-        "(near.sum(1) == 1)",
-        "near.any(1)",
+        "near.sum(1) == 1, ",
+        "near.any(1), ",
     ),
     Mistake(
         "a margin without its corners",
