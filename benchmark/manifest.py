@@ -193,4 +193,4 @@ def _metric_card(metric: Asked) -> dict[str, object]:
     settings, reads = dict(metric.settings), part.reads if isinstance(part.reads, str) else dict(part.reads)
     undefined = {name: part.undefined(name) for name in better}
     words = {"settings": settings, "better": better, "reads": reads, "truth": truth, "undefined": undefined}
-    return {**_part_card(part), **words, "chance": part.chance}
+    return {**_part_card(part), **words, "chance": part.chance_of(settings)}

@@ -18,6 +18,8 @@ Better = Literal["higher", "lower"]
 Reads = Literal["signed", "positive", "magnitude"]
 Files = Callable[[], str]
 """The hash of what a user's own files hold, which nothing asks for before it is needed; Refused where they are not."""
+Chance = float | Callable[..., float | None] | None
+"""The mean of scores of random maps: a number for all settings, or by named settings; None where it is not known."""
 Passes = Callable[..., tuple[int, int]]
 """Named settings, and `units` for their number, to single inputs (forward, backward) per sample."""
 
@@ -42,6 +44,8 @@ READERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
     {"bool": lambda word: {"true": True, "false": False}[word.lower()], "int": int, "float": float, "str": str}
 )
 """Readers of a setting that is written in a name, by the type of its default."""
+
+ResultT = TypeVar("ResultT")
 
 SENTENCE = re.compile(r"(?<=\.) (?=[A-Z`-])")
 
@@ -165,12 +169,16 @@ class Part(Entry):
         if self.passes is None:
             return None
         words = {**self.settings, **settings, "units": units}
-        asked = inspect.signature(self.passes).parameters
-        forward, backward = self.passes(**{name: words[name] for name in asked})
+        forward, backward = _told(self.passes, words)
         if "layer" in self.own or not words.get("layer"):
             return forward, backward
         # The units of a layer are its own places, whose number is not known here.
-        return None if "units" in asked else (forward + INSIDE, backward)
+        return None if "units" in inspect.signature(self.passes).parameters else (forward + INSIDE, backward)
+
+
+def _told(function: Callable[..., ResultT], words: Mapping[str, object]) -> ResultT:
+    """Return what a function says about the words that it names."""
+    return function(**{name: words[name] for name in inspect.signature(function).parameters})
 
 
 @dataclass(frozen=True)
@@ -222,7 +230,7 @@ class Metric(Part):
     """The imputer for what it hides, unless it is told otherwise; empty: the task's own."""
     descriptive: tuple[str, ...] = ()
     """Its scores that describe a map, and need not order the truth, noise and the truth's opposite by themselves."""
-    chance: float | None = None
+    chance: Chance = None
     """The mean of all its scores over random maps whose opposites are as likely, where symmetry tells it; or None."""
     words = METRIC_WORDS
 
@@ -251,6 +259,10 @@ class Metric(Part):
         own = [sentence for sentence in said if f"`{score}`" in sentence]
         others = [sentence for sentence in said if not any(f"`{name}`" in sentence for name in self.directions)]
         return " ".join(own + [sentence for sentence in others if not sentence.startswith("`")] or said)
+
+    def chance_of(self, settings: Mapping[str, object]) -> float | None:
+        """Return the mean of its scores over random maps, where it is known with these settings."""
+        return _told(self.chance, {**self.settings, **settings}) if callable(self.chance) else self.chance
 
     def reads_of(self, score: str) -> Reads:
         """Return what one of its scores reads of an attribution."""
@@ -317,7 +329,7 @@ def metric(
     imputer: str = "",
     descriptive: tuple[str, ...] = (),
     passes: Passes | None = None,
-    chance: float | None = None,
+    chance: Chance = None,
 ) -> Callable[[FunctionT], FunctionT]:
     """Register a metric under its function's name; `better` is a direction, or one for each of its named scores.
 

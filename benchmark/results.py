@@ -1,7 +1,7 @@
 """Results: a run directory, read back into tables."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -143,11 +143,11 @@ class Results:
         """Return the score that counts for each task that knows the truth."""
         return {name: card["headline"] for name, card in self.manifest["tasks"].items() if card["headline"]}
 
-    def chance(self) -> dict[str, float]:
-        """Return what a random map scores on average, for each task whose headline score declares it."""
+    def chance(self, scores: Mapping[str, str]) -> dict[str, float]:
+        """Return what a random map scores on average, for each task whose score, by task, declares it."""
         cards = self.manifest["metrics"].values()
         declared = {score: card.get("chance") for card in cards for score in card["better"]}
-        return {task: zero for task, score in self.headline().items() if (zero := declared.get(score)) is not None}
+        return {task: zero for task, score in scores.items() if (zero := declared.get(score)) is not None}
 
     @cached_property
     def admissions(self) -> dict[str, Record | None]:
@@ -176,12 +176,16 @@ class Results:
     @cached_property
     def unfinished(self) -> tuple[str, ...]:
         """The entrants that lack an outcome of a score that counts, as while another process is at them."""
-        metrics = {score: name for name, card in self.manifest["metrics"].items() for score in card["better"]}
-        counts = {(task, metrics.get(score)) for task, score in self.headline().items()}
-        headline = [cell for cell in self._possible if (cell[0], cell[2]) in counts]
-        lacking = {cell[1] for cell in headline if tuple(cell[:4]) not in self._places}
         cards = self.manifest["methods"]
-        return tuple(name for name, card in cards.items() if card["role"] == "entrant" and name in lacking)
+        return tuple(name for name in self.lacking(self.headline()) if cards[name]["role"] == "entrant")
+
+    def lacking(self, scores: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the methods that lack an outcome of a score of some task, by task."""
+        metrics = {score: name for name, card in self.manifest["metrics"].items() for score in card["better"]}
+        asked = {(task, metrics.get(score)) for task, score in scores.items()}
+        cells = [cell for cell in self._possible if (cell[0], cell[2]) in asked]
+        lacking = {cell[1] for cell in cells if tuple(cell[:4]) not in self._places}
+        return tuple(name for name in self.manifest["methods"] if name in lacking)
 
     @property
     def _possible(self) -> list[list[Any]]:

@@ -60,6 +60,8 @@ class Suite(BaseModel):
     """The difference between two methods below which none is claimed."""
     admission: bool = False
     """Whether only tasks count that pass their checks: nobody scores well there without asking the network."""
+    conventions: dict[str, str] = {}
+    """Other scores that the tasks could count by, by what a report calls them: how far does the order depend on it?"""
     columns: tuple[str, ...] = ()
     """The questions that are shown beside the ranking, and do not count for it."""
 

@@ -11,6 +11,7 @@ from ..benchmark.suite import Suite, question_of
 from ._headline_rows import ORACLE, RANDOM
 from .clusters import Clusters, clusters_of, incomplete
 from .compare import Comparison, ProxyComparison, compare, compare_proxies
+from .conventions import refuse_conventions
 from .normalise import TaskScores, task_scores
 from .ranking import Board, dense, make_board
 
@@ -36,6 +37,7 @@ def refuse_unrankable(suite: Suite) -> None:
         raise ValueError(f"{suite.title} lacks the controls that scores are scaled by: add {', '.join(controls)}")
     if suite.cluster == "network":
         refuse_unclusterable(suite)
+    refuse_conventions(suite)
 
 
 def refuse_unclusterable(suite: Suite) -> None:
@@ -67,8 +69,8 @@ class Standing:
         """The control-normalised score of each method on each task; of entrants, those that are finished."""
         rows = self.results.scores
         rows = rows[~rows["method"].isin(self.results.unfinished)]
-        chance, canaries = self.results.chance(), self.results.methods("canary")
-        headline, objections = self.results.headline(), self.objections
+        headline, canaries = self.results.headline(), self.results.methods("canary")
+        chance, objections = self.results.chance(headline), self.objections
         return task_scores(rows, headline, canaries=canaries, chance=chance, objections=objections)
 
     @property

@@ -17,6 +17,7 @@ from ..benchmark.results import Results
 from ..benchmark.suite import Suite
 from ..leaderboard.admission import answers
 from ..leaderboard.board import Standing
+from ..leaderboard.conventions import conventions
 from ..leaderboard.escape import cut
 from ..leaderboard.ranking import Board
 from ..leaderboard.report.tables import Findings
@@ -30,6 +31,7 @@ from ..leaderboard.report.words import (
     passes,
     rests_on,
     several,
+    with_itself,
 )
 from .screen import Data, Numbers, bounds, number, records
 
@@ -84,7 +86,8 @@ def boards(standing: Standing) -> Iterator[RenderableType]:
             continue
         shown.add(tasks)
         yield _board(standing, track, board)
-        yield Text(f"{generalises(board)}\n{rests_on(board)}\n", style="dim")
+        itself = with_itself(conventions(standing, track))
+        yield Text("\n".join([generalises(board), rests_on(board), *([itself] if itself else []), ""]), style="dim")
     yield Text(drawn_from(standing.results), style="dim")
     yield from _proxies(standing)
     if standing.unranked:

@@ -15,6 +15,7 @@ from .._run_maps import sample_sets
 from ..admission import answers, by_cheat, by_task
 from ..board import Standing
 from ..clusters import Clusters
+from ..conventions import Convention, conventions
 from ..escape import file_names
 from ..ranking import Board
 from .outcomes import Outcome, outcomes
@@ -39,6 +40,7 @@ class Track:
     board: Board
     table: pd.DataFrame
     families: pd.DataFrame
+    conventions: tuple[Convention, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,10 @@ class Findings:
     def beside(self) -> tuple[str, ...]:
         """The admitted tasks that are shown beside the rankings, and do not count for them."""
         return tuple(task for some in self.standing.columns.values() for task in some)
+
+    def unsigned(self, track: Track) -> list[str]:
+        """The methods of a ranking whose maps have no signs, which are judged by the magnitude of the truth."""
+        return [name for name in track.table.index if not self.results.manifest["methods"][name]["signed"]]
 
     def flagged(self, track: Track) -> pd.DataFrame:
         """The tasks of a ranking on which a canary beats half of the methods."""
@@ -276,9 +282,10 @@ def _track(findings: Findings, name: str, board: Board) -> Track:
     beside = {task: f"{question} (not counted)" for question, some in standing.columns.items() for task in some}
     shown = [_means_by(scores.assign(group=group), table.index)]
     if beside:
-        others = every[every["task"].isin(beside)]
-        shown.append(_means_by(others.assign(group=others["task"].map(beside)), table.index))
-    return Track(name, tuple(tasks), kinds, board, table, pd.concat(shown, axis=1))
+        rest = every[every["task"].isin(beside)]
+        shown.append(_means_by(rest.assign(group=rest["task"].map(beside)), table.index))
+    others = conventions(standing, name)
+    return Track(name, tuple(tasks), kinds, board, table, pd.concat(shown, axis=1), others)
 
 
 def _ranking(scores: pd.DataFrame, board: Board, costs: pd.DataFrame, clusters: Clusters | None) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..conventions import Convention
 from ..escape import csv, plain
 from .bibtex import citation, key_of, references
 from .render import render
@@ -78,9 +79,17 @@ def _track(track: Track) -> dict[str, object]:
             for name in ("critical", "minimum_detectable_difference", "reliability", "margin", "effective_tasks")
         },
         "undefined": board.undefined,
+        "conventions": [_convention(each) for each in track.conventions],
         "generalises": generalises(board),
         "rows": _records(_board_frame(track).drop(columns="track")),
         "better": {name: row.index[row].tolist() for name, row in board.better.iterrows()},
+    }
+
+
+def _convention(found: Convention) -> dict[str, object]:
+    table = _records(found.table.reset_index(names="method"))
+    return {"label": found.label, "score": found.score, "tau": found.tau, "tasks": found.tasks, "scores": table} | {
+        "left_out": dict(found.left_out)
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...benchmark.results import Results
+from ..conventions import Convention
 from ..ranking import Board
 
 NONE = "–"
@@ -96,6 +97,25 @@ def generalises(board: Board) -> str:
         fixed = "architectures" if board.stratum == "architecture" else "families, architectures within one"
         rest = f"{asked}; {fixed} and questions are fixed, and weigh the same"
     return f"Scores generalise over {board.unit}s of {groups} ({facts}): {rest}."
+
+
+UNSIGNED = "Unsigned: its values have no sign, so it is judged by the magnitude of the truth."
+
+
+def with_itself(conventions: Sequence[Convention]) -> str:
+    """Say in one line how a board is correlated with itself under other conventions; empty where there are none."""
+    taus = [f"{each.label} {number(each.tau)} ({len(each.table)})" for each in conventions]
+    said = "Rank correlation with itself (Kendall's τ; number of methods)"
+    return f"{said}: {', '.join(taus)}." if taus else ""
+
+
+def without(convention: Convention) -> list[str]:
+    """Say in a line for each reason which tasks a convention leaves out, and what it is compared with then."""
+    of: dict[str, list[str]] = {}
+    for task, reason in convention.left_out.items():
+        of.setdefault(reason, []).append(task)
+    rest = f"compared over the other {several(len(convention.tasks), 'task')}" if convention.tasks else "not compared"
+    return [f"{convention.label}: without {named(tasks, 4)} ({reason}); {rest}." for reason, tasks in of.items()]
 
 
 def not_counted(incomplete: Mapping[str, Sequence[str]]) -> list[str]:

@@ -9,7 +9,8 @@ from ._grown import grown
 SIGNS = ("signed", "magnitude")
 
 
-@metric(better="higher", passes=lambda: (0, 0), chance=0.0)
+# Of magnitudes, an opposite map has the same score, and not the opposite one.
+@metric(better="higher", passes=lambda: (0, 0), chance=lambda sign: 0.0 if sign == "signed" else None)
 def centred_cosine(
     attribution: Tensor, effect: Tensor, parts: Tensor, x: Tensor, *, sign: str = "signed", tolerance: int = 0
 ) -> Tensor:

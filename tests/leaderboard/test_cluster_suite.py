@@ -2,6 +2,8 @@
 
 import io
 import json
+import math
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -19,8 +21,10 @@ from heatproof.benchmark.entries import registries
 from heatproof.benchmark.results import Results
 from heatproof.benchmark.suite import Suite
 from heatproof.leaderboard.board import Standing, refuse_unrankable
+from heatproof.leaderboard.conventions import conventions
 from heatproof.leaderboard.report import write_report
 from heatproof.leaderboard.report.tables import Findings
+from heatproof.leaderboard.report.words import number
 from heatproof.terminal.screen import Screen
 from heatproof.terminal.studies import comparison
 from heatproof.terminal.suites import board_data, boards
@@ -39,8 +43,15 @@ margin = 0.1
 columns = ["doubles", "both"]
 tasks = [TASKS]
 methods = ["random", "oracle", "edges", "gradient", "input_x_gradient", "leave_one_out"]
-metrics = ["centred_cosine"]
+metrics = ["centred_cosine", "centred_cosine[sign=magnitude]", "centred_cosine[tolerance=1]", "effect_cosine"]
+
+[conventions]
+"as it is" = "centred_cosine"
+"absolute values" = "centred_cosine[sign=magnitude]"
+"uncentred" = "effect_cosine"
+"1 px of tolerance" = "centred_cosine[tolerance=1]"
 """
+METHODS = ["edges", "gradient", "input_x_gradient", "leave_one_out"]
 TASKS = [*(f"{question}@{name}" for question in ("effects", "doubles") for name in NAMES), f"both@{PAIR}"]
 
 
@@ -175,6 +186,122 @@ def test_random_is_the_zero_by_symmetry(results: Results) -> None:
     assert random["z"].tolist() == [0] * len(TASKS)
     assert (table.tasks["chance"] == 0).all()
     assert (table.tasks["random"] != 0).all()
+
+
+def by_hand(results: Results, score: str, zero: bool) -> dict[str, float]:
+    """The mean over architectures and their networks of scores between random and the oracle, in loops."""
+    table = results.scores
+    table = table[table["score"] == score].groupby(["task", "method"])["value"].mean()
+    found = {}
+    for method in METHODS:
+        kinds = []
+        for names in NETWORKS.values():
+            scores = []
+            for name in names:
+                raw, random, oracle = (table[f"effects@{name}", each] for each in (method, "random", "oracle"))
+                random = 0.0 if zero else random
+                scores.append((raw - random) / (oracle - random))
+            kinds.append(sum(scores) / len(scores))
+        found[method] = sum(kinds) / len(kinds)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("label", "score", "zero"),
+    [
+        ("as it is", "centred_cosine", True),
+        ("absolute values", "centred_cosine[sign=magnitude]", False),
+        ("uncentred", "effect_cosine", False),
+    ],
+)
+def test_a_convention_is_the_same_board_with_another_score(
+    results: Results, label: str, score: str, zero: bool
+) -> None:
+    standing = Standing(results)
+    (found,) = (each for each in conventions(standing, "differentiable") if each.label == label)
+    counted, other = by_hand(results, "centred_cosine", True), by_hand(results, score, zero)
+    assert found.table["counted"].to_dict() == pytest.approx(counted)
+    assert found.table["other"].to_dict() == pytest.approx(other)
+    assert found.table["counted"].to_dict() == standing.boards["differentiable"].rows["score"].to_dict()
+    expected = stats.kendalltau([counted[name] for name in METHODS], [other[name] for name in METHODS]).statistic
+    assert found.tau == pytest.approx(expected)
+    assert found.ranks.to_dict() == {name: 1 + sum(other[name] < each for each in other.values()) for name in METHODS}
+    assert found.tasks == tuple(standing.tasks("differentiable"))
+    assert found.left_out == {}
+
+
+def test_a_network_that_lacks_a_question_is_left_out_of_a_convention(results: Results) -> None:
+    """Where both questions count, and one network has no score of one of them, its other one is no mean of both."""
+    manifest = {**results.manifest, "suite": {**results.manifest["suite"], "columns": ["both"]}}
+    changed = Results(results.folder, manifest)
+    rows = (changed.scores["task"] == "doubles@plain_2") & (changed.scores["score"] == "effect_cosine")
+    changed.scores.loc[rows, ["value", "reason"]] = float("nan"), "nothing to say"
+    found = {each.label: each for each in conventions(Standing(changed), "differentiable")}
+    assert found["as it is"].left_out == {}
+    assert found["uncentred"].left_out == {
+        "doubles@plain_2": "nothing to say",
+        "effects@plain_2": "its network lacks doubles",
+    }
+    assert len(found["uncentred"].tasks) == 8
+
+
+def test_every_format_shows_the_conventions(results: Results, tmp_path: Path) -> None:
+    """A tolerance is one of pictures, and these are tables."""
+    standing = Standing(results)
+    found = {each.label: each for each in conventions(standing, "differentiable")}
+    none = found["1 px of tolerance"]
+    assert (len(none.table), none.tasks, math.isnan(none.tau)) == (0, (), True)
+    assert set(none.left_out) == set(standing.tasks("differentiable"))
+    taus = ", ".join(f"{label} {number(each.tau)} ({len(each.table)})" for label, each in found.items())
+    says = f"Rank correlation with itself (Kendall's τ; number of methods): {taus}."
+    assert "as it is 1.00 (4), absolute values" in says
+    assert says.endswith("1 px of tolerance – (0).")
+    report, shown = write_report(results, tmp_path, ["html"]).parent, printed(*boards(standing))
+    page, text = ((report / name).read_text() for name in ("index.html", "report.md"))
+    assert says in shown
+    assert says in text
+    why = "a tolerance is in pixels of a picture (N, C, H, W); x has shape (12, 6)); not compared."
+    assert f"1 px of tolerance: without {', '.join(standing.tasks('differentiable')[:4])} and 1 more ({why}" in page
+    assert "not compared" in text
+    row = next(line for line in text.partition("### Under other conventions")[2].splitlines() if "leave" in line)
+    scores = [found[label].table["other"]["leave_one_out"] for label in ("as it is", "absolute values", "uncentred")]
+    assert [cell.strip() for cell in row.split("|")[2:-1]] == [*map(number, [scores[0], *scores]), "–"]
+    track = json.loads((report / "board.json").read_text())["tracks"]["differentiable"]
+    assert [each["tau"] for each in track["conventions"]] == [
+        None if math.isnan(each.tau) else each.tau for each in found.values()
+    ]
+
+
+def test_methods_without_signs_are_marked(results: Results, tmp_path: Path) -> None:
+    report = write_report(results, tmp_path, ["html"]).parent
+    page, text = ((report / name).read_text() for name in ("index.html", "report.md"))
+    assert "Unsigned: its values have no sign, so it is judged by the magnitude of the truth." in text
+    assert next(line for line in text.splitlines() if "canary, unsigned" in line).startswith("| edges |")
+    assert ">unsigned</span>" in page.partition(">edges<")[2][:200]
+    assert ">unsigned</span>" not in page.partition(">gradient<")[2][:200]
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (
+            "centred_cosin",
+            "s@1: convention 'other': no metric of the suite gives 'centred_cosin': did you mean centred_c",
+        ),
+        ("sparseness", "s@1: convention 'other': no metric of the suite gives 'sparseness': add one that does"),
+        ("pointing_game", "'other': pointing_game reads the truth's impossible, relevant, which no task that counts"),
+    ],
+)
+def test_a_convention_that_cannot_be_is_refused_in_one_line(results: Results, score: str, message: str) -> None:
+    asked = ("centred_cosine", "pointing_game")
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        refuse_unrankable(suite(tasks=["effects@plain_1"], metrics=asked, conventions={"other": score}))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_suite_without_conventions_has_none(results: Results) -> None:
+    manifest = {**results.manifest, "suite": {k: v for k, v in results.manifest["suite"].items() if k != "conventions"}}
+    assert conventions(Standing(Results(results.folder, manifest)), "differentiable") == ()
 
 
 def test_a_comparison_is_over_networks(results: Results) -> None:

@@ -257,6 +257,8 @@ def test_opposite_maps_have_opposite_scores_so_that_chance_is_zero() -> None:
     maps = torch.randn(2, *EFFECTS[0].shape, generator=torch.Generator().manual_seed(3)).double()
     for name in names:
         found, opposite = (contrast(*EFFECTS, answering(*(sign * maps)), name) for sign in (1, -1))
-        assert metrics[name].chance == 0
+        assert metrics[name].chance_of({}) == 0
         assert found == pytest.approx([-value for value in opposite], abs=1e-12)
         assert max(map(abs, found)) > 0.1
+    assert metrics["centred_cosine[tolerance=2]"].chance_of({}) == 0
+    assert metrics["centred_cosine[sign=magnitude]"].chance_of({}) is None, "opposite maps have the same score"

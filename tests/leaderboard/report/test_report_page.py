@@ -123,7 +123,8 @@ def test_the_ranking_shows_the_numbers(read: Reader, results: Results) -> None:
     for cells, (name, row) in zip(rows, table.iterrows(), strict=True):
         assert cells[0] == words.letter(row["tier"])
         assert cells[1] == words.rank(row)
-        assert cells[2] == f"{name} {row['role']}".removesuffix(" entrant")
+        unsigned = "" if results.manifest["methods"][name]["signed"] else " unsigned"
+        assert cells[2] == f"{name} {row['role']}".removesuffix(" entrant") + unsigned
         assert cells[4] == f"{words.number(row['score'])} {words.interval(row)}".strip()
         assert cells[-1] == words.passes(row["forward"] + row["backward"])
 
