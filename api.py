@@ -53,18 +53,30 @@ def run(
     progress: kernel.Progress | None = None,
     verified: bool = False,
     seed: str = "",
+    networks: bool = False,
 ) -> Results:
     """Run a suite, or with `method` (names or files) only these among the suite's stored baselines.
 
     Results are kept in `out`, by default `runs/SUITE`; what is there already is not computed again. A `verified` run,
     by default in `runs/SUITE-verified`, draws the seed of its samples when it starts, or repeats one with its `seed`.
+    With `networks` those with a code of their own get new ones before.
     """
     chosen = suite(name)
     extra, files = entrants(method)
     how = replace(how or kernel.How(), files=files)
-    apart = verified or bool(seed)
+    apart = verified or networks or bool(seed)
     stored = read_pack(baselines(chosen))
     if apart or not extra:  # what the checks of the tasks have found holds for every run
         stored = {key: record for key, record in stored.items() if record.metric == ADMISSION}
     folder = Path(out or default_folder(chosen, verified=apart))
-    return kernel.run(chosen, folder, extra, baselines=stored, how=how, progress=progress, verified=verified, seed=seed)
+    return kernel.run(
+        chosen,
+        folder,
+        extra,
+        baselines=stored,
+        how=how,
+        progress=progress,
+        verified=verified,
+        seed=seed,
+        networks=networks,
+    )

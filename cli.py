@@ -116,6 +116,7 @@ def run(
     verified: Annotated[
         bool, typer.Option("--verified", help="Draw the samples' seed now; methods work apart.")
     ] = False,
+    networks: Annotated[bool, typer.Option("--networks", help="Verified, and networks get new codes, too.")] = False,
     seed: Annotated[str, typer.Option(help="Repeat the verified run of this seed, as its run.json has it.")] = "",
     batch_size: BatchSize = 0,
     as_json: AsJson = False,
@@ -136,10 +137,12 @@ def run(
     check_formats(["html"])
     how = How(batch_size, workers, ray, timeout, retry)
     refuse_unrankable(chosen := find(suite))
-    folder = out or default_folder(chosen, verified=verified or bool(seed))
+    folder = out or default_folder(chosen, verified=verified or networks or bool(seed))
     before = set(Store(folder / "store").damaged())
     with progress("planning") as tick:
-        results = run_suite(suite, folder, method or (), how=how, progress=tick, verified=verified, seed=seed)
+        results = run_suite(
+            suite, folder, method or (), how=how, progress=tick, verified=verified, seed=seed, networks=networks
+        )
     standing = Standing(results)
     page = write_report(results, results.folder / "report", ["html"])
     show(as_json, tables.board_data(standing), tables.boards(standing))

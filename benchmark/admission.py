@@ -1,6 +1,7 @@
 """Admission: whether a task may count for a ranking, by checks that are made once for each version of it."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import torch
 
@@ -20,9 +21,9 @@ NETWORK, CHEAT, DISTORTED, AMORTISED = "network", "cheat", "distorted truth", "c
 """The kinds of answers that are tried."""
 
 
-def admission_keys(suite: Suite) -> dict[str, str]:
+def admission_keys(suite: Suite, networks: Path | None = None) -> dict[str, str]:
     """Return where the admission of each task of a suite is kept; none where the suite does not ask for it."""
-    asked = (tasks[name] for name in suite.tasks) if suite.admission else ()
+    asked = (tasks[name].at(networks) for name in suite.tasks) if suite.admission else ()
     return {task.name: admission_key(task) for task in asked if task.knows and not task.absent}
 
 
@@ -58,10 +59,12 @@ def _tried(found: Figures) -> Iterator[tuple[str, float]]:
     yield f"{AMORTISED}: other samples of the class", found.amortised
 
 
-def check_tasks(names: Iterable[str], store: Store, keys: Mapping[str, str]) -> Iterator[str]:
+def check_tasks(
+    names: Iterable[str], store: Store, keys: Mapping[str, str], networks: Path | None = None
+) -> Iterator[str]:
     """Put tasks to their checks and keep what comes of it, and say which is done."""
     for name in names:
-        store.put_record(keys[name], admission(tasks[name]))
+        store.put_record(keys[name], admission(tasks[name].at(networks)))
         yield f"the checks of {name}"
 
 

@@ -54,7 +54,7 @@ class Entry:
         """Return the variant with the settings in `words`; what is no part has none."""
         raise ValueError(f"{self.name} has no settings: {words!r} cannot be given")
 
-    def __reduce__(self) -> tuple[Callable[[str, str], "Entry"], tuple[str, str]]:
+    def __reduce__(self) -> tuple[Callable[..., "Entry"], tuple[object, ...]]:
         """Travel between processes by name."""
         return find, (type(self).__name__.lower(), self.name)
 

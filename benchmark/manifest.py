@@ -17,7 +17,7 @@ from .jobs import preview_key
 from .plan import Cell, explanation_of, key_of
 from .provenance import provenance
 from .registry import TRUTH_WORDS, Method, Metric, Part, methods
-from .results import MANIFEST, Manifest, read_manifest, seeds_in
+from .results import MANIFEST, NETWORKS, Manifest, read_manifest, seeds_in
 from .splits import PUBLIC, Seeds, split_of
 from .store import write_atomic
 from .suite import Suite
@@ -39,19 +39,20 @@ def earlier(folder: Path, suite: Suite) -> list[Method]:
     return found
 
 
-def seeds_of(folder: Path, seed: str = "", *, verified: bool = False) -> Seeds:
-    """Return the seeds that a run goes on with, or those that it starts with: public, given, or drawn now."""
+def seeds_of(folder: Path, seed: str = "", *, verified: bool = False, networks: bool = False) -> Seeds:
+    """Return the seeds that a run goes on with, or those that it starts with: public, given, or drawn now.
+
+    Networks that are there before the run has started are given, too.
+    """
     before = read_manifest(folder)
+    verified |= bool(seed) or networks
     if before is None:
-        if not (verified or seed):
+        if not verified:
             return PUBLIC
-        return Seeds(split_of(seed), "given" if seed else "drawn", time.strftime("%Y-%m-%d"))
+        given = seed or (networks and (folder / NETWORKS).is_dir())
+        return Seeds(split_of(seed), "given" if given else "drawn", time.strftime("%Y-%m-%d"), networks)
     kept = seeds_in(before)
-    if verified or seed:
-        same = kept.origin != "public" and split_of(seed or kept.seed) == kept.split
-    else:
-        same = kept.origin == "public"
-    if not same:
+    if verified == (kept.origin == "public") or kept.networks != networks or kept.seed != (seed or kept.seed):
         _refuse_other_seeds(folder, kept)
     return kept
 
@@ -59,7 +60,8 @@ def seeds_of(folder: Path, seed: str = "", *, verified: bool = False) -> Seeds:
 def _refuse_other_seeds(folder: Path, kept: Seeds) -> NoReturn:
     if kept.origin == "public":
         raise ValueError(f"{folder} is a run with the public seed: give another --out")
-    raise ValueError(f"{folder} is a verified run with the seed {kept.seed}: add --verified, or give another --out")
+    how = "--networks" if kept.networks else "--verified without --networks"
+    raise ValueError(f"{folder} is a verified run with the seed {kept.seed}: give {how}, or another --out")
 
 
 def keep(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from .capabilities import includes
 from .harness import Asked, explain, score
@@ -40,14 +41,17 @@ class Cell:
         return self.task.name, self.method.part.name, self.metric.part.name, self.method.repeat
 
 
-def plan(suite: Suite, extra: Iterable[Method] = (), batch_size: int = 0, split: str = SPLIT) -> tuple[Cell, ...]:
+def plan(
+    suite: Suite, extra: Iterable[Method] = (), batch_size: int = 0, split: str = SPLIT, networks: Path | None = None
+) -> tuple[Cell, ...]:
     """Turn a suite, and `extra` methods beside its own, into cells; unknown names and misspelt settings are errors.
 
-    Where the `split` is drawn, what a verified run cannot have is impossible.
+    Where the `split` is drawn, what a verified run cannot have is impossible. `networks` is the folder of those that it
+    has made anew.
     """
     chosen = {method.name: method for method in (*entered(suite), *extra)}
     scorers = [metrics[name] for name in suite.metrics]
-    questions = [tasks[name] for name in suite.tasks]
+    questions = [tasks[name].at(networks) for name in suite.tasks]
     known = {method.base for method in chosen.values()} | {metric.base for metric in scorers}
     for name in suite.settings:
         if name not in known:

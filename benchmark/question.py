@@ -1,8 +1,10 @@
 """Tasks and models: what a question is made of, and the networks that it is asked about."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 from .data import Batch, Truth, TruthType
@@ -15,7 +17,9 @@ from .registry import Files, FunctionT, imputers
 
 Samples = Callable[[Gate, str, int], Batch]
 """(model, split, size) to samples without their truth."""
-Build = Callable[[], Network]
+Build = Callable[..., Network]
+"""To a network; one that can be made anew takes the folder that holds its weights, if it is not the shipped one."""
+Anew = Callable[[Path, Callable[[str], None]], Mapping[str, object]]
 
 KNOWN_AS: Mapping[str, str] = {
     "truth": "relevant",
@@ -50,10 +54,30 @@ class Model(Entry):
     """The kind of network: networks of one architecture are a sample of it."""
     pair: tuple[str, ...] = ()
     """The names of the networks that it holds side by side; empty: it is one network."""
+    anew: Anew | None = None
+    """Makes another network of its kind for a run, weights NAME.safetensors and card NAME.json in the run's folder."""
+    place: Path | None = None
+    """The folder of a run that holds its weights, instead of the shipped ones."""
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The names of the networks that it holds, its own if it is one."""
+        return self.pair or (self.name,)
+
+    def at(self, folder: Path) -> "Model":
+        """Return the same with the weights that a run has made anew; itself where they cannot be."""
+        if None in map(maker_of, self.networks):
+            return self
+        cards = [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in self.networks]
+        if self.pair:
+            return replace(self, beside=tuple(cards), place=folder)
+        return replace(self, card=cards[0], place=folder)
 
     @property
     def objection(self) -> str:
         """Why it may not be asked about planted truth: it must use the evidence, and nothing else; empty if it may."""
+        if lacking := [str(card["left_out"]) for card in (self.card, *self.beside) if "left_out" in card]:
+            return lacking[0]
         kept, removed = (self.card.get(f"accuracy_{which}") for which in ("evidence_only", "evidence_removed"))
         chance = self.card.get("chance", 0.0)
         if isinstance(kept, float) and kept < KEPT:
@@ -125,6 +149,14 @@ class Task(Entry):
     def _hides(self) -> str:
         return code_of(imputers[self.imputer].function)
 
+    def at(self, networks: Path | None) -> "Task":
+        """Return the same question about the networks that a run has made anew in a folder, where they can be."""
+        return self if networks is None else replace(self, model=self.model.at(networks))
+
+    def __reduce__(self) -> tuple[Callable[..., Entry], tuple[object, ...]]:
+        """Travel between processes by name, and by the folder of its network's weights."""
+        return _found, (self.name, self.model.place)
+
     @property
     def absent(self) -> str:
         """Why its samples or its network cannot be had here; empty if they can."""
@@ -161,6 +193,15 @@ class Task(Entry):
         return *held(self.model.files), *held(self.files)
 
 
+def _found(name: str, networks: Path | None) -> Task:
+    return tasks[name].at(networks)
+
+
+def maker_of(name: str) -> Anew | None:
+    """Return what makes a network anew; None for one that cannot be, as that of a single task."""
+    return models[name].anew if name in models else None
+
+
 def held(files: Files | None) -> tuple[str, ...]:
     """Return what goes into a hash for a user's own files; where they are not there, why."""
     try:
@@ -180,7 +221,7 @@ def built(model: Model) -> Network:
 @lru_cache(maxsize=16)
 def _built(model: Model, _state: tuple[str, ...]) -> Network | str:
     try:
-        network: Network = model.function()
+        network: Network = model.function() if model.place is None else model.function(model.place)
     except Refused as reason:
         return str(reason)
     return network
@@ -230,16 +271,17 @@ def model(
     beside: tuple[Mapping[str, object], ...] = (),
     architecture: str = "",
     pair: tuple[str, ...] = (),
+    anew: Anew | None = None,
 ) -> Callable[[Build], Build]:
     """Register a network under its function's name; `files` says what weights of the user's it is made of.
 
     `beside` are the cards of shipped weights that it holds beside its own. `architecture` says what the network is an
     example of, and `pair` which networks it holds where it is two of them side by side: for suites that generalise over
-    networks.
+    networks. `anew` makes another network of its kind in the folder of a run, which the function then takes.
     """
 
     def register(function: Build) -> Build:
-        models.add(Model(function, train, card or {}, files, beside, architecture, pair))
+        models.add(Model(function, train, card or {}, files, beside, architecture, pair, anew))
         return function
 
     return register

@@ -17,6 +17,8 @@ from .splits import Seeds
 from .store import Maps, Store
 
 MANIFEST = "run.json"
+NETWORKS = "networks"
+"""The folder of the networks that a run has made anew, beside its manifest."""
 Manifest = dict[str, Any]
 PLACE = ["task", "method", "metric", "seed", "status", "reason"]
 
@@ -78,6 +80,11 @@ class Results:
     def seeds(self) -> Seeds:
         """Where its samples come from."""
         return seeds_in(self.manifest)
+
+    @property
+    def networks(self) -> Path | None:
+        """The folder of the networks that it has made anew; None where it has asked the shipped ones."""
+        return self.folder / NETWORKS if self.seeds.networks else None
 
     @property
     def title(self) -> str:

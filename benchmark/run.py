@@ -11,8 +11,9 @@ from .jobs import jobs_of
 from .manifest import earlier, keep, seeds_of
 from .memory import keep_memory
 from .plan import Cell, asked_for, plan
+from .question import maker_of, tasks
 from .registry import Method
-from .results import Results
+from .results import NETWORKS, Results
 from .splits import is_drawn
 from .store import Store, clean
 from .suite import Suite
@@ -46,6 +47,7 @@ def run(
     progress: Progress | None = None,
     verified: bool = False,
     seed: str = "",
+    networks: bool = False,
 ) -> Results:
     """Compute what a suite's run directory lacks and return the whole.
 
@@ -54,15 +56,20 @@ def run(
     checks first where the suite asks for admission.
 
     A `verified` run draws the seed of its samples when it starts, or repeats that of another run (`seed`). It computes
-    all methods of the suite, for no baseline is on these samples, and each explains in a process of its own.
+    all methods of the suite, for no baseline is on these samples, and each explains in a process of its own. With
+    `networks` those that can be made anew are, before all else.
     """
     keep_memory()
     how = how or How()
     store = Store(folder / "store")
     clean(folder)
-    seeds = seeds_of(folder, seed, verified=verified)
-    cells = plan(suite, (*earlier(folder, suite), *extra), how.batch_size, seeds.split)
-    checks = admission_keys(suite)
+    seeds = seeds_of(folder, seed, verified=verified, networks=networks)
+    own = folder / NETWORKS if seeds.networks else None
+    if own is not None:
+        keep(folder, suite, (), seeds)
+        make_anew(suite, own, progress)
+    cells = plan(suite, (*earlier(folder, suite), *extra), how.batch_size, seeds.split, own)
+    checks = admission_keys(suite, own)
     if how.retry:
         _forget_failures(cells, store)
     _take((*(cell.key for cell in cells), *checks.values()), store, baselines or {})
@@ -73,13 +80,27 @@ def run(
     done, total = 0, len(unchecked) + len(jobs)
     finished = (job.label for job in run_jobs(jobs, how.workers, how.ray, how.files))
     try:
-        for done, label in enumerate(chain(check_tasks(unchecked, store, checks), finished), 1):
+        for done, label in enumerate(chain(check_tasks(unchecked, store, checks, own), finished), 1):
             if progress:
                 progress(done, total, label)
     except KeyboardInterrupt as stop:
         kept = f"{done} of {total} jobs are kept in {folder}"
         raise KeyboardInterrupt(f"interrupted: {kept}; run the same command again to go on") from stop
     return Results.read(folder)
+
+
+def make_anew(suite: Suite, folder: Path, progress: Progress | None = None) -> None:
+    """Make the networks anew that a suite asks about, where they can be and are not in the folder yet."""
+    asked = dict.fromkeys(name for task in suite.tasks for name in tasks[task].model.networks)
+    makers = {name: anew for name in asked if (anew := maker_of(name)) is not None}
+    for done, (name, anew) in enumerate(makers.items()):
+
+        def tell(line: str, done: int = done, name: str = name) -> None:
+            if progress:
+                progress(done, len(makers), f"{name}: {line}")
+
+        if not (folder / f"{name}.json").is_file():
+            anew(folder, tell)
 
 
 def _forget_failures(cells: Iterable[Cell], store: Store) -> None:

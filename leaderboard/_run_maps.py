@@ -82,7 +82,7 @@ def explanations(results: Results) -> dict[tuple[str, str], str]:
 
 def samples_of(results: Results, task: str) -> Batch:
     """The samples of a task, for their units; an error if they are not those of the run, Refused if there are none."""
-    card, asked = results.manifest["tasks"][task], tasks[task]
+    card, asked = results.manifest["tasks"][task], tasks[task].at(results.networks)
     if asked.absent:
         raise Refused(asked.absent)
     if preview_key(asked, card["samples"], results.seeds.split) != card["preview"]:

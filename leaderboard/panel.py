@@ -65,7 +65,7 @@ def _work(results: Results, task: str | None, samples: int) -> Iterator[Setting]
                 }
                 if len(maps) < 2:
                     continue
-                asked = tasks[name]
+                asked = tasks[name].at(results.networks)
                 truth = asked.questions(results.seeds.split, results.manifest["tasks"][name]["samples"])[: len(batch)]
                 yield Setting(asked, truth, maps, part, card["settings"], suite["seed"])
 

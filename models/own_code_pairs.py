@@ -1,5 +1,6 @@
 """Two networks with codes of their own as one, to be asked about the same picture in one question."""
 
+from pathlib import Path
 from typing import Final
 
 import torch
@@ -48,8 +49,8 @@ def log_odds(logits: Tensor) -> Tensor:
 def _register(name: str) -> None:
     first, second = PAIRS[name]
 
-    def own_code_pair() -> Network:
-        return adapt(Pair(loaded(first), loaded(second)), preprocess=Pixels())
+    def own_code_pair(folder: Path | None = None) -> Network:
+        return adapt(Pair(loaded(first, folder), loaded(second, folder)), preprocess=Pixels())
 
     own_code_pair.__name__ = own_code_pair.__qualname__ = name
     own_code_pair.__doc__ = f"{first} and {second} as one network: the log-odds of the classes of both."

@@ -15,39 +15,49 @@ FOLDER: Final = Path(__file__).parent / "weights"
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
-def save_weights(module: nn.Module, name: str, card: Mapping[str, object]) -> dict[str, object]:
+def save_weights(
+    module: nn.Module, name: str, card: Mapping[str, object], folder: Path | None = None
+) -> dict[str, object]:
     """Write a module's weights and their card; return the card with the hash of the file."""
     content = save({key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()})
     full = {**card, "sha256": hashlib.sha256(content).hexdigest()}
-    FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{name}.safetensors").write_bytes(content)
-    (FOLDER / f"{name}.json").write_text(json.dumps(full, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    return full
+    place = folder or FOLDER
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"{name}.safetensors").write_bytes(content)
+    return save_card(name, full, place)
 
 
-def card_of(name: str) -> Mapping[str, object]:
+def save_card(name: str, card: dict[str, object], folder: Path) -> dict[str, object]:
+    """Write a card into a folder, and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return card
+
+
+def card_of(name: str, folder: Path | None = None) -> Mapping[str, object]:
     """Return the card of the named weights; empty where there is none yet, so that they can still be trained."""
     try:
-        card = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+        card = json.loads(((folder or FOLDER) / f"{name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return card if isinstance(card, dict) else {}
 
 
-def digest_of(name: str) -> str:
+def digest_of(name: str, folder: Path | None = None) -> str:
     """Return the SHA-256 on the card of the named weights; empty where there is none."""
-    return str(card_of(name).get("sha256", ""))
+    return str(card_of(name, folder).get("sha256", ""))
 
 
-def load_weights(module: ModuleT, name: str) -> ModuleT:
+def load_weights(module: ModuleT, name: str, folder: Path | None = None) -> ModuleT:
     """Load the named weights into a module of exactly their shape; another file than the card's is a ValueError."""
-    file = FOLDER / f"{name}.safetensors"
-    advice = f"restore it, or make it again with `heatproof train {name}`"
+    file = (folder or FOLDER) / f"{name}.safetensors"
+    again = f"make it again with `heatproof train {name}`" if folder is None else "start the run again in a new --out"
+    advice = f"restore it, or {again}"
     try:
         content = file.read_bytes()
     except OSError as error:
         raise ValueError(f"{file} cannot be read ({error.strerror}): {advice}") from error
-    found, expected = hashlib.sha256(content).hexdigest(), digest_of(name)
+    found, expected = hashlib.sha256(content).hexdigest(), digest_of(name, folder)
     if found != expected:
         raise ValueError(f"{file} has SHA-256 {found}; expected {expected or f'one in {name}.json'}: {advice}")
     try:

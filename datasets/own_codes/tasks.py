@@ -11,13 +11,13 @@ from typing import Final, TypeAlias
 import torch
 from torch import Tensor
 
-from ...benchmark import Batch, Gate, Network, Truth, areas, grid_units, is_drawn, per_unit, seed_of, task
+from ...benchmark import Batch, Gate, Network, Refused, Truth, areas, grid_units, is_drawn, per_unit, seed_of, task
 from .._mistakes import first_where
 from ..creatures.code import PARTS
 from ..creatures.render import render
 from ..creatures.scenes import UNITS, Scenes
 from .coalitions import coalition_logits, removals, shapley
-from .codes import CLASSES
+from .codes import CLASSES, alikeness
 from .scenes import free_scenes
 from .training import is_clear
 
@@ -34,6 +34,8 @@ GREY: Final = 0.5
 PATCH: Final = 8
 POOL, POOL_START = 32, 2**20
 """The number of other scenes to draw from, and the place in `tune` where they begin, far behind those asked about."""
+SAME: Final = 0.5
+"""From which mean centred cosine of the truths two networks have the same code: of other codes it is 0.2 at most."""
 RESOLUTION: Final = {"log_odds": 0.1, "logit": 0.1, "probability": 0.02}
 """By readout, the effect below which a part counts as without influence; a pair's logits are log-odds."""
 
@@ -155,7 +157,12 @@ def own_code_contrast(gate: Gate, batch: Batch) -> Truth:
 
 def model_contrast(gate: Gate, batch: Batch) -> Truth:
     """Why does one network say this, and another that, about the same picture? Each has a code of its own."""
-    return _compared(gate, batch, gate.logits(batch.x)[:, CLASSES:].argmax(1) + CLASSES)
+    truth = _compared(gate, batch, gate.logits(batch.x)[:, CLASSES:].argmax(1) + CLASSES)
+    if truth.effect is not None and truth.rival_effect is not None:
+        alike = alikeness(truth.effect, truth.rival_effect)
+        if alike > SAME:
+            raise Refused(f"the two networks have the same code: the truths about them correlate {alike:.2f}")
+    return truth
 
 
 def _scenes(name: str) -> Samples:
