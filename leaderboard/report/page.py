@@ -126,6 +126,6 @@ class Scale:
 
 
 def breakable(name: str) -> Markup:
-    """A name that may break after an underscore or an @."""
-    parts = public(name).replace("_", "_\0").replace("@", "\0@").split("\0")
+    """A name that may break after an underscore, and before an @ or its settings."""
+    parts = public(name).replace("_", "_\0").replace("@", "\0@").replace("[", "\0[").split("\0")
     return Markup("<wbr>").join(escape(part) for part in parts)

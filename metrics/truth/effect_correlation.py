@@ -6,7 +6,7 @@ from torch import Tensor
 from ...benchmark import metric, per_unit, ranks, rounding_of
 
 
-@metric(better="higher", paper="arXiv:2308.06248", passes=lambda: (0, 0))
+@metric(better="higher", paper="arXiv:2308.06248", passes=lambda: (0, 0), chance=0.0)
 def effect_correlation(attribution: Tensor, effect: Tensor, parts: Tensor) -> Tensor:
     """Spearman's correlation of the units' relevance with what really removing them does.
 

@@ -6,7 +6,7 @@ from ...benchmark import metric, per_unit
 from ._direction import direction
 
 
-@metric(better="higher", passes=lambda: (0, 0))
+@metric(better="higher", passes=lambda: (0, 0), chance=0.0)
 def effect_cosine(attribution: Tensor, effect: Tensor, parts: Tensor) -> Tensor:
     """The cosine between the units' relevance and what really removing them does.
 

@@ -211,7 +211,7 @@ def by_hand(results: Results, score: str, zero: bool) -> dict[str, float]:
     [
         ("as it is", "centred_cosine", True),
         ("absolute values", "centred_cosine[sign=magnitude]", False),
-        ("uncentred", "effect_cosine", False),
+        ("uncentred", "effect_cosine", True),
     ],
 )
 def test_a_convention_is_the_same_board_with_another_score(

@@ -252,7 +252,7 @@ def test_a_zero_map_is_the_zero_vector_of_centred_contrast() -> None:
 
 def test_opposite_maps_have_opposite_scores_so_that_chance_is_zero() -> None:
     """The proof that 0 is what random has on average: its map and the opposite one are equally likely."""
-    names = {"centred_cosine", "centred_contrast", "value_correlation"}
+    names = {"centred_cosine", "centred_contrast", "effect_correlation", "effect_cosine", "value_correlation"}
     assert {name for name in metrics if metrics[name].chance is not None} == names
     maps = torch.randn(2, *EFFECTS[0].shape, generator=torch.Generator().manual_seed(3)).double()
     for name in names:
