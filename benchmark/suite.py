@@ -54,7 +54,8 @@ class Suite(BaseModel):
     cluster: Literal["task", "network"] = "task"
     """The population that the tasks are a sample of: tasks of their families, or networks of their architectures.
 
-    Families, or architectures, are fixed, and weigh the same; of a network, the mean over its tasks counts.
+    Families are fixed, and weigh the same; so do architectures within one. Of a network, the mean over its tasks
+    counts; one that a single question is put to, as that of a table, needs no architecture, and stands for its family.
     """
     margin: float = Field(default=0.0, ge=0, lt=1)
     """The difference between two methods below which none is claimed."""

@@ -79,24 +79,33 @@ def degrees_of_freedom(families: Sequence[Stratum], scores: Floats | None = None
 
     T - F where families have equal sizes. Otherwise less (Satterthwaite, with equal scatter in all tasks): small
     families weigh most and know least, and T - F would cover too little (.89 instead of .95 with families of 8, 2 and 2
-    tasks). Where there are architectures, networks scatter alike within a family alone, as `scores` show.
+    tasks). Where there are architectures, scatter is equal within a family, and else as the `scores` of all methods
+    show on average.
     """
+    scatter = _scatter(families, scores).mean(axis=0, keepdims=True) if scores is not None else np.ones((1, 1))
+    return float(_freedom(families, scatter)[0])
+
+
+def _freedom(families: Sequence[Stratum], scatter: Floats) -> Floats:
+    """The degrees of freedom (K,) where tasks scatter so in each stratum (K, S), or alike in all (1, 1)."""
     if len(families) < 2:
-        return 0.0
+        return np.zeros(len(scatter))
     of_task = strata(families)
-    variances = np.bincount(of_task, task_weights(families) ** 2) * _scatter(families, of_task, scores)
-    return float(variances.sum() ** 2 / (variances**2 / (np.bincount(of_task) - 1)).sum())
+    variances = np.bincount(of_task, task_weights(families) ** 2) * scatter
+    return np.asarray(variances.sum(axis=1) ** 2 / (variances**2 / (np.bincount(of_task) - 1)).sum(axis=1))
 
 
-def _scatter(families: Sequence[Stratum], of_task: Ints, scores: Floats | None) -> Floats:
-    """The variance of tasks in each stratum (S,), on average over methods and over the strata of a family; or ones."""
+def _scatter(families: Sequence[Stratum], scores: Floats) -> Floats:
+    """The variance of each method's tasks in each stratum (M, S), the mean over those of a family; one if all are."""
+    of_task = strata(families)
     of_stratum = np.unique(_parents(families, of_task), return_inverse=True)[1]
-    if scores is None or not of_stratum.any():
-        return np.ones(len(of_stratum))
+    if not of_stratum.any():
+        return np.ones((scores.shape[1], 1))
     blocks = [scores[of_task == stratum] for stratum in range(len(of_stratum))]
-    squares = np.array([((block - block.mean(axis=0)) ** 2).sum() for block in blocks])
-    known = np.bincount(of_stratum, squares) / np.bincount(of_stratum, [len(block) - 1 for block in blocks])
-    return np.asarray(known[of_stratum]) if known.any() else np.ones(len(of_stratum))
+    squares = np.array([((block - block.mean(axis=0)) ** 2).sum(axis=0) for block in blocks]).T
+    same = np.eye(of_stratum.max() + 1)[of_stratum]
+    known = squares @ same / ((np.bincount(of_task) - 1) @ same)
+    return np.where(known.any(axis=1, keepdims=True), known[:, of_stratum], 1.0)
 
 
 def _parents(families: Sequence[Stratum], of_task: Ints) -> list[str]:
@@ -139,10 +148,13 @@ def critical_values(families: Sequence[Stratum], level: float, scores: Floats | 
 
 
 def mean_interval(scores: Floats, families: Sequence[Stratum], level: float = 0.95) -> tuple[Floats, Floats, Floats]:
-    """The family-balanced mean and its t interval over tasks: mean, low, high, (M,); bounds NaN below two tasks."""
+    """The family-balanced mean and its t interval over tasks: mean, low, high, (M,); bounds NaN below two tasks.
+
+    The degrees of freedom are each method's own, so that no interval depends on who else entered.
+    """
     mean = balanced_mean(scores, families)
     squares = np.ascontiguousarray(residuals(scores, families).T) ** 2
-    half = critical_values(families, level, scores)[0] * np.sqrt(squares.sum(axis=1))
+    half = stats.t.ppf((1 + level) / 2, _freedom(families, _scatter(families, scores))) * np.sqrt(squares.sum(axis=1))
     return mean, mean - half, mean + half
 
 

@@ -341,3 +341,23 @@ def test_a_suite_whose_networks_cannot_be_the_unit_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         refuse_unrankable(suite(tasks=tasks, columns=columns, metrics=("centred_cosine", "effect_correlation")))
+
+
+def test_tables_count_beside_networks_and_weigh_as_much_together(results: Results, tmp_path: Path) -> None:
+    tables = ["linear_concepts", "max_route_concepts", "saturation_concepts"]
+    asked = [*(f"effects@{name}" for name in NAMES), *tables]
+    path = tmp_path / "families.toml"
+    text = SUITE.replace('columns = ["doubles", "both"]\n', "").replace("samples = 12", "samples = 6")
+    path.write_text(text.replace("TASKS", ", ".join(f'"{task}"' for task in asked)))
+    found = run(str(path), tmp_path / "families")
+    standing = Standing(found)
+    board, z = standing.boards["differentiable"], standing.scores.table.set_index(["method", "task"])["z"]["gradient"]
+    networks = [sum(z[f"effects@{name}"] for name in names) / len(names) for names in NETWORKS.values()]
+    assert board.rows.loc["gradient", "score"] == pytest.approx(sum(networks) / 4 + z[tables].sum() / 6)
+    assert (board.units, board.strata) == (8, ("analytic", "small/bent", "small/plain"))
+    report = write_report(found, tmp_path, ["html"]).parent
+    assert "networks of 3 groups (analytic, small/bent, small/plain; 8 networks, " in (report / "report.md").read_text()
+    assert [*Findings(found).tracks[0].families][:3] == [*board.strata]
+    shown = printed(*comparison(standing.compare("leave_one_out", "edges")))
+    assert "over 8 networks" in shown
+    assert "by group" in shown

@@ -223,14 +223,16 @@ def test_families_weigh_the_same_and_so_do_architectures_and_their_networks() ->
     np.testing.assert_array_equal(task_weights(table.strata), [1 / 8] * 4 + [1 / 10] * 5)
     expected = (resnet.mean(axis=0) + vit.mean(axis=0)) / 4 + tables.mean(axis=0) / 2
     variance = [resnet.var(axis=0, ddof=1) / 32, vit.var(axis=0, ddof=1) / 32, tables.var(axis=0, ddof=1) / 20]
-    networks = (resnet.var(axis=0, ddof=1) + vit.var(axis=0, ddof=1)).mean() / 2
-    v = np.array([networks / 32, networks / 32, tables.var(axis=0, ddof=1).mean() / 20])
-    freedom = v.sum() ** 2 / (v**2 / [1, 1, 4]).sum()
+    networks, scatter = (resnet.var(axis=0, ddof=1) + vit.var(axis=0, ddof=1)) / 2, tables.var(axis=0, ddof=1)
+    own, freedom = (
+        (n / 16 + t / 20) ** 2 / (2 * (n / 32) ** 2 + (t / 20) ** 2 / 4)
+        for n, t in ((networks, scatter), (networks.mean(), scatter.mean()))
+    )
     board = make_board(table)
     rows = board.rows.loc[list(METHODS)]
     np.testing.assert_allclose(rows["score"], expected, rtol=1e-12)
     assert board.freedom == pytest.approx(freedom)
-    half = stats.t.ppf(0.975, freedom) * np.sqrt(sum(variance))
+    half = stats.t.ppf(0.975, own) * np.sqrt(sum(variance))
     np.testing.assert_allclose(rows["high"] - rows["score"], half, rtol=1e-12)
     assert (board.units, board.strata) == (9, ("analytic", "own_codes/resnet", "own_codes/vit"))
     assert table.clusters is not None
@@ -240,6 +242,15 @@ def test_families_weigh_the_same_and_so_do_architectures_and_their_networks() ->
         f"{freedom:.3g} degrees of freedom): asked effect, contrast, table_0, table_1, table_2, table_3, table_4; "
         "families, architectures within one and questions are fixed, and weigh the same."
     )
+
+
+def test_no_interval_depends_on_who_else_entered() -> None:
+    table = several_families()
+    scores = table.units.to_numpy()
+    whole, alone = mean_interval(scores, table.strata), mean_interval(scores[:, 1:2], table.strata)
+    np.testing.assert_array_equal([bound[1:2] for bound in whole], alone)
+    still = mean_interval(np.ones((9, 1)), table.strata)
+    np.testing.assert_allclose(still, 1)
 
 
 def test_the_pairs_of_a_board_scatter_as_their_differences_do() -> None:
