@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from resource import RUSAGE_SELF, getrusage
 from typing import cast
 
@@ -21,6 +22,9 @@ from .randomness import streams
 from .regions import Regions, read_regions
 from .registry import Imputer, Method, Metric, imputers
 from .units import at_elements, column_units, to_elements
+
+Again = Callable[[Gate, Batch], Tensor]
+"""Gives a method's maps of samples that a metric asks about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,11 @@ def explain(method: Asked, gate: Gate, batch: Batch) -> tuple[Tensor, Cost]:
     portions = _portions(batch, gate.room(batch.x))
     maps = [_explain_some(method, own, batch.picked(portion)) for portion in portions]
     return _together(maps, portions), _bill(own, start)
+
+
+def maps_of(method: Asked, gate: Gate, batch: Batch) -> Tensor:
+    """Return a method's attributions per element (N, E), and put their passes on the gate's bill."""
+    return _explain_some(method, gate, sealed(method, batch))
 
 
 def sealed(method: Asked, batch: Batch) -> Batch:
@@ -205,13 +214,14 @@ def score(
     memory: Memory | None = None,
     *,
     signed: bool = True,
+    explaining: Callable[[Asked, Gate, Batch], Tensor] = maps_of,
 ) -> tuple[dict[str, Tensor], Cost]:
     """Return a metric's scores of attributions (N, E), each (N,) or a curve (N, S), and what they cost.
 
     Samples whose attribution is not finite are undefined: NaN. Without a `method`, a metric that must explain again
     refuses. Maps of a method without signs, or maps that are not `signed`, are judged by the magnitude of true effects
     and values. With a `memory` of these samples, passes that were made for another map are not made again; the bill is
-    that of a metric asked alone, all the same.
+    that of a metric asked alone, all the same. Where a metric explains again, `explaining` does.
     """
     own, memory = gate.metered(), memory or Memory()
     start, known = time.perf_counter(), memory.passes
@@ -219,19 +229,20 @@ def score(
     given = attribution.double().where(finite[:, None], 0.0)
     portions = _portions(batch, gate.room(batch.x))
     signed = signed and (method is None or method.signed)
-    parts = [_score_some(metric, own, batch.picked(p), given[p], method, memory, signed) for p in portions]
+    again = None if method is None else partial(explaining, method)
+    parts = [_score_some(metric, own, batch.picked(p), given[p], again, memory, signed) for p in portions]
     own.meter.forward += memory.passes - known
     scores = {name: _together([part[name] for part in parts], portions) for name in parts[0]}
     return {name: _undefined(values, ~finite) for name, values in scores.items()}, _bill(own, start)
 
 
 def _score_some(
-    metric: Asked, gate: Gate, batch: Batch, attribution: Tensor, method: Asked | None, memory: Memory, signed: bool
+    metric: Asked, gate: Gate, batch: Batch, attribution: Tensor, again: Again | None, memory: Memory, signed: bool
 ) -> dict[str, Tensor]:
     if (regions := metric.regions) is not None:
         cut, asked = replace(batch, units=regions.cut(batch.x)), metric.on_units()
         portions = _portions(cut, len(cut))
-        scored = [_score_some(asked, gate, cut.picked(p), attribution[p], method, memory, signed) for p in portions]
+        scored = [_score_some(asked, gate, cut.picked(p), attribution[p], again, memory, signed) for p in portions]
         return {name: _together([part[name] for part in scored], portions) for name in scored[0]}
     part = metric.part
     judged = batch if signed or batch.truth is None else replace(batch, truth=batch.truth.magnitude)
@@ -248,7 +259,7 @@ def _score_some(
         "pool": lambda: known_pool(batch),
         "game": lambda: replace(_game(metric, gate, batch), memory=memory),
         "scene": lambda: replace(_scene(metric, gate, batch), memory=memory),
-        "explain": lambda: _again(method, gate, batch),
+        "explain": lambda: _again(again, gate, batch),
         "rng": lambda: streams(batch.ids, metric.seed, part.name, metric.repeat),
     }
     answer = metric.call(offers)
@@ -264,9 +275,9 @@ def _per_sample(answer: object, part: str, name: str, count: int) -> Tensor:
     return values if values.is_floating_point() else values.double()
 
 
-def _again(method: Asked | None, gate: Gate, batch: Batch) -> Callable[..., Tensor]:
+def _again(again: Again | None, gate: Gate, batch: Batch) -> Callable[..., Tensor]:
     """Return the function that explains a batch's samples again, with something replaced."""
-    if method is None:
+    if again is None:
         raise Refused("this metric explains again, and stored maps cannot: name the method instead")
 
     def explained(
@@ -283,7 +294,7 @@ def _again(method: Asked | None, gate: Gate, batch: Batch) -> Callable[..., Tens
             target=batch.target if target is None else target,
             baseline=batch.baseline if baseline is None else baseline,
         )
-        return _explain_some(method, gate if model is None else behind(model), sealed(method, asked))  # type: ignore[arg-type]
+        return again(gate if model is None else behind(model), asked)  # type: ignore[arg-type]
 
     return explained
 

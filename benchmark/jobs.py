@@ -3,7 +3,7 @@
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from .attempts import limited, outcome_of
@@ -12,12 +12,12 @@ from .entries import is_shipped
 from .game import Memory
 from .gate import Gate
 from .guard import Moved, same_weights, watched
-from .harness import Asked, explain, score, sealed
+from .harness import Asked, explain, maps_of, score, sealed
 from .identity import digest
 from .plan import Cell
 from .question import Task, forget, forget_truths
 from .registry import TRUTH_WORDS
-from .sealed import Explain, apart
+from .sealed import Explain, apart, maps_apart
 from .splits import is_drawn
 from .store import Maps, Store
 
@@ -140,12 +140,17 @@ def _attempt(job: Job, tell: Tell) -> Maps | Record:
 
 @contextmanager
 def _explaining(cell: Cell) -> Iterator[Explain]:
-    """Give what explains: here, or in a verified run apart, but for a control that is handed the truth."""
-    if not is_drawn(cell.split) or _sees_truth(cell.method):
+    """Give what explains: here, or apart."""
+    if not _works_apart(cell):
         yield explain
         return
     with apart(cell.split) as made:
         yield made
+
+
+def _works_apart(cell: Cell) -> bool:
+    """Return whether the method works in a process of its own: in a verified run, unless it is handed the truth."""
+    return is_drawn(cell.split) and not _sees_truth(cell.method)
 
 
 def _scored(job: Job, cell: Cell, maps: Maps, tell: Tell) -> Record:
@@ -154,7 +159,8 @@ def _scored(job: Job, cell: Cell, maps: Maps, tell: Tell) -> Record:
         batch = _questions(job, cell, truth=_sees_truth(cell.metric, cell.method))
         memory = _memory(cell.task.sample_set, cell.size)
         with _watched(tell, cell, gate, batch, cell.metric, cell.method), limited(job.timeout):
-            scores, cost = score(cell.metric, gate, batch, maps.values, cell.method, memory)
+            again = partial(maps_apart, cell.split) if _works_apart(cell) else maps_of
+            scores, cost = score(cell.metric, gate, batch, maps.values, cell.method, memory, explaining=again)
     except (KeyboardInterrupt, Damaged):
         raise
     except BaseException as error:  # noqa: BLE001 - a cell is attempted here

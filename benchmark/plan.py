@@ -74,7 +74,7 @@ def plan(
             for metric, hashed in judging:
                 judge = digest(hashed, "" if TRUTH_WORDS.isdisjoint(metric.part.needs) else version)
                 key = key_of(explanation, judge, method.signed)
-                why = withheld(task, method, metric) if is_drawn(split) else ""
+                why = withheld(task, method) if is_drawn(split) else ""
                 why = why or impossible(task, [a.part for a in (method.prior, method) if a], metric.part, batch_size)
                 place = task, method, metric, suite.samples, split
                 cells.append(Cell(*place, asks, maker, judge, explanation, key, why))
@@ -143,12 +143,10 @@ def impossible(task: Task, explaining: Sequence[Part], metric: Part, batch_size:
     return ""
 
 
-def withheld(task: Task, method: Asked, metric: Asked) -> str:
+def withheld(task: Task, method: Asked) -> str:
     """Return why a verified run leaves a cell out, or an empty string."""
     if not task.fresh:
         return f"the samples of {task.name} are fixed and public, and a verified run draws its own"
-    if "explain" in metric.part.needs:
-        return f"{metric.part.name} explains again, and in a verified run methods work in a process of their own"
     if method.prior and "truth" in method.prior.part.needs:
         return f"{method.part.name} groups units by the truth, which a verified run keeps from methods"
     asking = [each for each in (method, method.prior) if each and "game" in each.part.needs]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +22,7 @@ from heatproof.benchmark.data import Batch
 from heatproof.benchmark.dependencies import PACKAGE
 from heatproof.benchmark.harness import Asked, explain, score, sealed
 from heatproof.benchmark.results import Results
-from heatproof.benchmark.sealed import apart, veiled
+from heatproof.benchmark.sealed import apart, maps_apart, veiled
 from heatproof.benchmark.splits import split_of
 
 SEED = 32 * "a"
@@ -132,6 +133,20 @@ def test_a_map_is_the_same_in_another_process_to_the_last_bit(name: str, task: s
         there, told = made(asked, question.gate(), batch)
     assert there.equal(here.double())
     assert (told.forward, told.backward) == (cost.forward, cost.backward)
+
+
+def test_a_metric_that_explains_again_has_it_done_in_another_process_and_billed() -> None:
+    task = tasks["model_contrast@own_code_resnet_1_and_2"]
+    asked, metric, batch = (
+        Asked(methods["gradient"], {}),
+        Asked(metrics["centred_contrast"], {}),
+        task.questions("test", 3),
+    )
+    maps, _ = explain(asked, task.gate(), batch)
+    here, cost = score(metric, task.gate(), batch, maps, asked)
+    there, told = score(metric, task.gate(), batch, maps, asked, explaining=partial(maps_apart, ""))
+    assert there["centred_contrast"].equal(here["centred_contrast"])
+    assert (told.forward, told.backward) == (cost.forward, cost.backward) == (3, 3)
 
 
 def test_digests_of_ids_repeat_with_the_key_and_tell_nothing() -> None:
