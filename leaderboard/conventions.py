@@ -86,6 +86,7 @@ def _convention(standing: "Standing", track: str, label: str, score: str) -> Con
     asked = {task: score for task in counted if task not in left_out}
     lacking = results.lacking(asked)
     if not asked or {RANDOM, ORACLE} & set(lacking):
+        left_out |= dict.fromkeys(asked, "a control has no outcome there yet")
         return Convention(label, score, pd.DataFrame(columns=COLUMNS, dtype=float), (), left_out)
     ranked = [name for name in standing.boards[track].rows.index if name not in lacking]
     rows = results.scores[results.scores["method"].isin([RANDOM, ORACLE, *ranked])]
@@ -99,8 +100,9 @@ def _convention(standing: "Standing", track: str, label: str, score: str) -> Con
 
 
 def _means(scores: TaskScores, tasks: list[str], methods: list[str], clusters: Clusters | None) -> pd.Series:
-    """Return the mean score by method, as a board weighs its tasks."""
+    """Return the mean score by method, as a board weighs its tasks; a method that lacks one of them has none."""
     wide = scores.table.pivot(index="task", columns="method", values="z").reindex(index=tasks, columns=methods)
+    wide = wide.dropna(axis="columns")
     if clusters:
         return clusters.balanced(wide)
     families = scores.tasks.set_index("task")["family"].reindex(tasks)

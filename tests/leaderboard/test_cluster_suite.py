@@ -245,6 +245,18 @@ def test_a_network_that_lacks_a_question_is_left_out_of_a_convention(results: Re
     assert len(found["uncentred"].tasks) == 8
 
 
+def test_a_method_that_a_convention_cannot_score_everywhere_is_not_compared(results: Results) -> None:
+    """A mean over the tasks that are left would be one of others."""
+    changed, names = Results(results.folder, results.manifest), ["gradient", "leave_one_out"]
+    whole = conventions(Standing(changed), "differentiable")[2].table["other"]
+    rows = (changed.scores["task"] == "effects@bent_1") & (changed.scores["score"] == "effect_cosine")
+    changed.scores.loc[rows & changed.scores["method"].isin(names), ["value", "status"]] = float("nan"), "skipped"
+    found = {each.label: each for each in conventions(Standing(changed), "differentiable")}
+    assert set(found["uncentred"].table.index) == {"edges", "input_x_gradient"}
+    assert found["uncentred"].table["other"].to_dict() == whole.drop(names).to_dict()
+    assert len(found["as it is"].table) == len(METHODS)
+
+
 def test_every_format_shows_the_conventions(results: Results, tmp_path: Path) -> None:
     """A tolerance is one of pictures, and these are tables."""
     standing = Standing(results)
@@ -272,9 +284,13 @@ def test_every_format_shows_the_conventions(results: Results, tmp_path: Path) ->
     ]
 
 
-def test_methods_without_signs_are_marked(results: Results, tmp_path: Path) -> None:
+def test_methods_without_signs_are_marked_and_a_sum_below_zero_is_a_convention(
+    results: Results, tmp_path: Path
+) -> None:
     report = write_report(results, tmp_path, ["html"]).parent
     page, text = ((report / name).read_text() for name in ("index.html", "report.md"))
+    assert "a sum of signed values against the truth is a convention of signs, and not worse than chance" in page
+    assert "below random" not in (page + text).lower()
     assert "Unsigned: its values have no sign, so it is judged by the magnitude of the truth." in text
     assert next(line for line in text.splitlines() if "canary, unsigned" in line).startswith("| edges |")
     assert ">unsigned</span>" in page.partition(">edges<")[2][:200]
