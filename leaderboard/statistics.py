@@ -109,7 +109,7 @@ def _scatter(families: Sequence[Stratum], scores: Floats) -> Floats:
 
 
 def _parents(families: Sequence[Stratum], of_task: Ints) -> list[str]:
-    """What the members of each stratum (S,) have in common: the family of an architecture, nothing of families."""
+    """The family that the architectures of each stratum (S,) share; nothing where strata are families themselves."""
     above: dict[int, set[tuple[str, ...]]] = {}
     for stratum, path in zip(of_task.tolist(), _paths(families), strict=True):
         above.setdefault(stratum, set()).add(path[:-1])

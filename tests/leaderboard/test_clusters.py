@@ -254,7 +254,7 @@ def test_no_interval_depends_on_who_else_entered() -> None:
 
 
 def test_the_pairs_of_a_board_scatter_as_their_differences_do() -> None:
-    """What all methods have in common on a network changes neither their differences nor what is said of them."""
+    """A gain that all methods share on a network changes neither their differences nor what is said of them."""
     table = several_families()
     common = 10 * np.random.default_rng(9).normal(size=(9, 1))
     scores = table.units.to_numpy()
