@@ -41,7 +41,7 @@ def limited(seconds: float) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an attempt that gave no result."""
+    """The outcome of an attempt that gave no result."""
 
     status: Status
     reason: str

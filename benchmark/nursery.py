@@ -42,16 +42,9 @@ class Nursery:
     def ready(self) -> Process:
         """Return the process, started at the first need, and anew when a network needs a library that it lacks."""
         libraries = [name for name in SLOW if name in sys.modules]
-        if self._process is None or self._libraries != libraries:
+        if self._process is None or not self._process.alive or self._libraries != libraries:
             self.close()
-            self._libraries, paths = libraries, [str(Path(each).absolute()) for each in sys.path]
-            self._process = Process(self._module, _environment(), Path("/"), paths)
-            self._process.pipe.send_bytes(pickle.dumps(self._libraries))
-            try:
-                self._process.pipe.recv_bytes(len(READY))
-            except (EOFError, OSError) as error:
-                self.close()
-                raise ValueError("the process for the methods of a verified run does not start: see above") from error
+            self._process, self._libraries = _started(self._module, libraries), libraries
         return self._process
 
     def close(self) -> None:
@@ -85,6 +78,20 @@ class Room:
         except (EOFError, OSError):
             self._ending = "the process that it is a copy of"
         return self._ending
+
+
+def _started(module: str, libraries: list[str]) -> Process:
+    paths = [str(Path(each).absolute()) for each in sys.path]
+    process = Process(module, _environment(), Path("/"), paths)
+    try:
+        process.pipe.send_bytes(pickle.dumps(libraries))
+        process.pipe.recv_bytes(len(READY))
+    except BaseException as error:
+        process.end()
+        if not isinstance(error, EOFError | OSError):
+            raise
+        raise ValueError("the process for the methods of a verified run does not start: see above") from error
+    return process
 
 
 def _environment() -> dict[str, str]:

@@ -36,6 +36,11 @@ class Process:
         )
         theirs.close()
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
     def end(self, patience: float = 0.0) -> str:
         """End it, and return how it ended."""
         try:
