@@ -21,7 +21,7 @@ from .settings import LUCK, kept
 LONGEST = 100
 """The most letters of a name."""
 NAMED = "heatproof_file_"
-"""How the modules of files begin that a user names."""
+"""The beginning of the names of modules that are files of the user."""
 
 
 @dataclass(frozen=True)
