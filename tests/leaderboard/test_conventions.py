@@ -130,14 +130,8 @@ def test_every_format_shows_the_conventions(clustered: Results, tmp_path: Path) 
     ],
 )
 def test_a_convention_that_cannot_be_is_refused_in_one_line(clustered: Results, score: str, message: str) -> None:
-    words = {
-        "name": "s",
-        "version": "1",
-        "samples": 2,
-        "methods": ("random", "oracle"),
-        "conventions": {"other": score},
-    }
-    asked = ("centred_cosine", "pointing_game")
+    named = {"conventions": {"other": score}, "metrics": ("centred_cosine", "pointing_game")}
+    words = {"name": "s", "version": "1", "samples": 2, "methods": ("random", "oracle"), "tasks": ["effects@plain_1"]}
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         refuse_unrankable(Suite.model_validate({**words, **named}))
     assert "\n" not in str(caught.value)
