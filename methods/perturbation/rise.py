@@ -8,7 +8,7 @@ from .._budget import demand
 from ._masks import Hidden
 
 
-@method(paper="arXiv:1806.07421", signed=False, passes=lambda budget: (budget, 0))
+@method(paper="arXiv:1806.07421", passes=lambda budget: (budget, 0))
 def rise(
     model: BlackBox,
     x: Tensor,

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from heatproof.benchmark import Refused, Rng, methods
+from heatproof.benchmark import Refused, Rng, methods, tasks
 from heatproof.benchmark.checks._questions import Question, ask, pictures, table
 
 
@@ -58,6 +58,18 @@ def test_of_a_table_is_in_closed_form_on_average() -> None:
     expected = weight + 0.25 * (weight.sum() - weight)
     error = maps.std(0) / 200**0.5
     assert ((maps.mean(0) - expected).abs() <= 4 * error).all()
+
+
+def test_what_speaks_against_the_target_lies_below_what_does_nothing() -> None:
+    """The mean score with a unit kept tells signs, whatever is added to it: a log odds below 0 gives values below 0."""
+    task = tasks["linear_concepts"]
+    batch = task.questions("test", 8)
+    assert batch.truth is not None
+    maps = methods["rise"].function(task.gate(), batch.x, batch.target, batch.baseline, Rng(range(8)))
+    assert methods["rise"].signed
+    assert (maps < 0).any()
+    known = torch.stack([maps, batch.truth.values["shapley"]], 1)
+    assert min(torch.corrcoef(pair)[0, 1] for pair in known) > 0.95
 
 
 def test_of_a_table_equals_a_slow_loop() -> None:
