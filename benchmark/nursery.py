@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import torch
 
+from .dependencies import PACKAGE
 from .libraries import imported
 from .memory import keep_memory
 from .processes import Process, ending, joined
@@ -21,14 +22,14 @@ PULSE = 0.2
 """Seconds between two looks at whether the process lives."""
 BRIEF = 0.5
 """Seconds that it has to end by itself."""
-SLOW = ("torchvision", "timm")
-"""Libraries of networks that take seconds to load."""
+SLOW = ("torchvision", "timm", f"{PACKAGE}.models.")
+"""The beginnings of the names of modules that networks are made of, and that take seconds to load."""
 LONGEST = 100
 """The most bytes of what it says itself."""
 
 
 class Nursery:
-    """A process that has loaded the methods and knows nothing: of it, each explanation gets a fresh copy.
+    """A process that has loaded code and knows nothing of the run: each explanation gets a fresh copy of it.
 
     To load them takes seconds, and a copy has no more than what was there before anything was asked.
     """
@@ -41,7 +42,7 @@ class Nursery:
 
     def ready(self) -> Process:
         """Return the process, started at the first need, and anew when a network needs a library that it lacks."""
-        libraries = [name for name in SLOW if name in sys.modules]
+        libraries = [name for name in sys.modules if name in SLOW or name.startswith(SLOW[-1])]
         if self._process is None or not self._process.alive or self._libraries != libraries:
             self.close()
             self._process, self._libraries = _started(self._module, libraries), libraries
