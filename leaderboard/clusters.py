@@ -29,6 +29,11 @@ class Clusters:
     def _one_family(self) -> bool:
         return len({family for family, _ in self.place.values()}) == 1
 
+    def among(self, tasks: Iterable[str]) -> "Clusters":
+        """The clusters of some of the tasks."""
+        network = {task: self.network[task] for task in tasks}
+        return Clusters(network, {name: self.place[name] for name in network.values()})
+
     def pool(self, scores: pd.DataFrame) -> pd.DataFrame:
         """The mean of a network's tasks, networks by methods, from tasks by methods: its questions weigh the same."""
         return scores.groupby([self.network[str(task)] for task in scores.index], sort=False).mean()

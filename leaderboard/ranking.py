@@ -125,7 +125,7 @@ def dense(
         portability=portability[complete],
         imputed=table.groupby("method")["imputed_share"].mean()[complete],
         left_out=pd.DataFrame(left_out, columns=["method", "portability", "missing"]),
-        clusters=clusters,
+        clusters=clusters.among(chosen) if clusters else None,
     )
 
 

@@ -273,7 +273,8 @@ def degenerate_maps(values: Tensor) -> dict[str, int]:
 
 def _track(findings: Findings, name: str, board: Board) -> Track:
     standing = findings.standing
-    tasks, clusters = standing.tasks(name), standing.clusters
+    tasks = standing.tasks(name)
+    clusters = standing.clusters.among(tasks) if standing.clusters else None
     every = standing.scores.table
     scores = every[every["task"].isin(tasks)]
     table = _ranking(scores, board, findings.costs, clusters)

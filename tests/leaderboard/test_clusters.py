@@ -198,6 +198,8 @@ def test_tables_are_networks_of_their_own_and_are_asked_other_questions() -> Non
     )
     assert incomplete(cards, cards, cards) == {"r2": ("contrast",)}
     assert incomplete(tables, tables, ["linear"]) == {}
+    alone = found.among(["effect@r1", "effect@r2"])
+    assert (alone.stratum("effect@r1"), alone.kind) == ("resnet", "architecture")
     only = clusters_of(tables, tables)
     assert (only.stratum("tent"), only.kind) == ("analytic", "architecture")
 
