@@ -20,8 +20,8 @@ from .processes import Process, ending, joined
 READY = b"ready"
 PULSE = 0.2
 """Seconds between two looks at whether the process lives."""
-BRIEF = 0.5
-"""Seconds that it has to end by itself."""
+PATIENCE = 5.0
+"""Seconds that it has to end by itself when it is done, on a busy machine."""
 SLOW = ("torchvision", "timm", f"{PACKAGE}.models.")
 """The beginnings of the names of modules that networks are made of, and that take seconds to load."""
 LONGEST = 100
@@ -71,10 +71,10 @@ class Room:
                 raise EOFError
         return self.pipe.recv_bytes(longest)
 
-    def ended(self, *, patience: bool = False) -> str:
+    def ended(self, patience: float = 0.0) -> str:
         """Return how it ended, or nothing while it lives."""
         try:
-            if not self._ending and self._nursery.poll(BRIEF if patience else 0.0):
+            if not self._ending and self._nursery.poll(patience):
                 self._ending = self._nursery.recv_bytes(LONGEST).decode()
         except (EOFError, OSError):
             self._ending = "the process that it is a copy of"

@@ -33,7 +33,7 @@ from .gate import Gate
 from .guard import watched
 from .harness import Asked, explain
 from .libraries import imported
-from .nursery import Nursery, Room, raise_copies
+from .nursery import PATIENCE, Nursery, Room, raise_copies
 from .processes import joined
 from .registry import methods
 from .units import areas, element_count
@@ -51,12 +51,15 @@ def apart(key: str) -> Iterator[Explain]:
 
     The names of the samples' streams are keyed digests of their ids; with an empty key the ids themselves.
     """
-    room = Room(_nursery.ready())
+    room, patience = Room(_nursery.ready()), PATIENCE
     try:
         yield lambda method, gate, batch: _explained(room, method, gate, batch, key)
+    except BaseException as error:
+        patience = PATIENCE if isinstance(error, Exception) else 0.0  # out of time, or interrupted
+        raise
     finally:
         room.pipe.close()
-        if not room.ended(patience=True):
+        if not room.ended(patience):
             _nursery.close()
 
 
@@ -92,7 +95,7 @@ def _explained(room: Room, method: Asked, gate: Gate, batch: Batch, key: str) ->
         maps = _read(room.hear(8 * batch.units.numel()), batch)
         cost = Cost(**head["cost"])
     except (EOFError, OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
-        how = room.ended(patience=True) or "no word"
+        how = room.ended(PATIENCE) or "no word"
         said = f"its process ended with {how}: return a result, or raise an error"
         raise Reported(Outcome("failed", said)) from error
     _check_cost(method, batch, cost)
