@@ -13,7 +13,7 @@ from .memory import keep_memory
 from .plan import Cell, asked_for, plan
 from .question import maker_of, tasks
 from .registry import Method
-from .results import NETWORKS, Results
+from .results import NETWORKS, Results, read_manifest
 from .splits import is_drawn
 from .store import Store, clean
 from .suite import Suite
@@ -66,7 +66,8 @@ def run(
     seeds = seeds_of(folder, seed, verified=verified, networks=networks)
     own = folder / NETWORKS if seeds.networks else None
     if own is not None:
-        keep(folder, suite, (), seeds)
+        if read_manifest(folder) is None:  # that the run has begun, before what takes minutes
+            keep(folder, suite, (), seeds)
         make_anew(suite, own, progress)
     cells = plan(suite, (*earlier(folder, suite), *extra), how.batch_size, seeds.split, own)
     checks = admission_keys(suite, own)
