@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from .attempts import Outcome, Reported, outcome_of
-from .data import Batch, Cost, Status
+from .data import REASON, TRACE, Batch, Cost, Status, plain_text
 from .dependencies import PACKAGE
 from .entries import NAMED, file_of, import_file, is_shipped
 from .errors import Refused
@@ -40,7 +40,7 @@ from .units import areas, element_count
 
 MAKERS = f"{PACKAGE}.datasets"
 """The package that makes samples and truths."""
-LONGEST_HEAD = 100_000
+LONGEST_HEAD = 10 * TRACE
 
 Explain = Callable[[Asked, Gate, Batch], tuple[Tensor, Cost]]
 
@@ -167,7 +167,9 @@ def _work(pipe: Connection) -> NoReturn:
     try:
         answer = _answer(*pickle.loads(pipe.recv_bytes()))
     except BaseException as error:  # noqa: BLE001 - a method is attempted here
-        answer = [json.dumps(asdict(outcome_of(error))).encode()]
+        said = outcome_of(error)
+        short = replace(said, reason=plain_text(said.reason, REASON), trace=plain_text(said.trace, TRACE))
+        answer = [json.dumps(asdict(short)).encode()]
     if os.getpid() == own:  # else the method forked, and this is its child
         with suppress(OSError):
             for content in answer:

@@ -75,6 +75,11 @@ def refuser(x: Tensor) -> Tensor:
     """Says no."""
     raise Refused("not on a Sunday")
 
+@method()
+def shouter(x: Tensor) -> Tensor:
+    """Says too much."""
+    raise ValueError("\\u00df" * 10**6)
+
 @method(passes=lambda: (2, 0))
 def spender(x: Tensor, target: Tensor, model: BlackBox) -> Tensor:
     """Makes more passes than it declares."""
@@ -134,6 +139,7 @@ SAID = {
     "importer": "ModuleNotFoundError: heatproof.datasets makes samples and truths: no method of a verified run",
     "asker": "ModuleNotFoundError: heatproof.datasets makes samples and truths: no method of a verified run",
     "refuser": "not on a Sunday",
+    "shouter": "ValueError: \u00df\u00df\u00df",
     "spender": "declared 2 passes forward per sample, made 3",
     "quitter": "its process ended with exit status 0: return a result, or raise an error",
     "killer": "its process ended with signal 9: return a result, or raise an error",
