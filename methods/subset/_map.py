@@ -16,7 +16,11 @@ MOST = 4096
 
 
 def subset_map(game: Game, weights: Weights, pending: int, k: int) -> Tensor:
-    """Return the map (N, E) of the order that a search finds: from 1 for the first unit to 0 for the last."""
+    """Return the map (N, E) of the order that a search finds: from 1 for the first unit to 0 for the last.
+
+    Its values are not below 0, but no magnitudes: the order runs from what speaks for the target to what speaks against
+    it.
+    """
     if pending < 1 or k < 0:
         raise ValueError(f"pending is {pending} and k {k}: give pending from 1, and k from 0 (all)")
     units = game.players

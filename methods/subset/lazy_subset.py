@@ -10,7 +10,7 @@ from ._rounds import lazy_bill
 from ._scores import Judge, Weights
 
 
-@method(signed=False, passes=lambda units, budget: (lazy_bill(units, budget), 0))
+@method(passes=lambda units, budget: (lazy_bill(units, budget), 0))
 def lazy_subset(game: Game, *, budget: int = 416, consistency: float = 1.0, collaboration: float = 1.0) -> Tensor:
     """Units in the order of a greedy search that tries, each time, only the few that had the largest effects so far.
 

@@ -8,7 +8,7 @@ from ._scores import Weights
 from ._search import bill
 
 
-@method(paper="arXiv:2504.00470", signed=False, passes=lambda units, pending, k: (bill(units, pending, k), 0))
+@method(paper="arXiv:2504.00470", passes=lambda units, pending, k: (bill(units, pending, k), 0))
 def lima(
     game: Game,
     *,

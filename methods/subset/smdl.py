@@ -8,7 +8,7 @@ from ._scores import Weights
 from ._search import bill
 
 
-@method(paper="arXiv:2402.09164", signed=False, passes=lambda units, k: (bill(units, units, k), 0))
+@method(paper="arXiv:2402.09164", passes=lambda units, k: (bill(units, units, k), 0))
 def smdl(
     game: Game,
     *,
