@@ -106,10 +106,11 @@ class Findings:
 
     @cached_property
     def normalised(self) -> pd.DataFrame:
-        """The control-normalised headline scores, methods by tasks, those of tasks that are not admitted included."""
-        table = self.standing.scores.table
+        """The control-normalised headline scores, methods by tasks: those that count, those beside, the others."""
+        table, standing = self.standing.scores.table, self.standing
         wide = table.pivot(index="method", columns="task", values="z")
-        return wide.reindex(index=self.order, columns=list(self.results.headline()))
+        rank = {name: 0 if name in standing.counted else 1 if name in self.beside else 2 for name in wide.columns}
+        return wide.reindex(index=self.order, columns=sorted(self.results.headline(), key=lambda name: rank[name]))
 
     @property
     def unit(self) -> str:

@@ -9,6 +9,8 @@ from ..conventions import Convention
 from ..ranking import Board
 
 NONE = "–"
+FEW = 4
+"""The most questions that a sentence names."""
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -93,7 +95,7 @@ def generalises(board: Board) -> str:
     if board.unit == "task":
         rest = "families are fixed, and weigh the same; tasks about one network count as independent"
     else:
-        asked = f"asked {', '.join(board.questions)}"
+        asked = f"asked {named(board.questions, FEW)}"
         fixed = "architectures" if board.stratum == "architecture" else "families, architectures within one"
         rest = f"{asked}; {fixed} and questions are fixed, and weigh the same"
     return f"Scores generalise over {board.unit}s of {groups} ({facts}): {rest}."
@@ -109,13 +111,14 @@ def with_itself(conventions: Sequence[Convention]) -> str:
     return f"{said}: {', '.join(taus)}." if taus else ""
 
 
-def without(convention: Convention) -> list[str]:
-    """Say in a line for each reason which tasks a convention leaves out, and what it is compared with then."""
-    of: dict[str, list[str]] = {}
-    for task, reason in convention.left_out.items():
-        of.setdefault(reason, []).append(task)
+def without(convention: Convention) -> str:
+    """Say in one line which tasks a convention leaves out, and why the first; empty if none."""
+    if not convention.left_out:
+        return ""
+    first = next(iter(convention.left_out.values()))
+    more = ", …" * (len(set(convention.left_out.values())) > 1)
     rest = f"compared over the other {several(len(convention.tasks), 'task')}" if convention.tasks else "not compared"
-    return [f"{convention.label}: without {named(tasks, 4)} ({reason}); {rest}." for reason, tasks in of.items()]
+    return f"{convention.label}: without {named(list(convention.left_out), FEW)} ({first}{more}); {rest}."
 
 
 def not_counted(incomplete: Mapping[str, Sequence[str]]) -> list[str]:
