@@ -18,9 +18,9 @@ STARTED = time.time_ns()
 BOOKKEEPING = frozenset(f"{PACKAGE}.benchmark.{name}" for name in ("capabilities", "errors", "registry", "question"))
 """Modules that a part names in order to register itself; they cannot change a number."""
 CORE = frozenset(
-    {"altair", "huggingface-hub", "itables", "jinja2", "matplotlib", "numpy", "pandas", "pillow", "pyarrow", "pydantic"}
-    | {"rich", "safetensors", "scikit-image", "scikit-learn", "scipy", "timm", "torch", "torchvision", "typer"}
-    | {"vl-convert-python"}
+    {"altair", "cloudpickle", "huggingface-hub", "itables", "jinja2", "matplotlib", "numpy", "pandas", "pillow"}
+    | {"pyarrow", "pydantic", "rich", "safetensors", "scikit-image", "scikit-learn", "scipy", "timm", "torch"}
+    | {"torchvision", "typer", "vl-convert-python"}
 )
 """Distributions whose version stands in the provenance and is no part of an identity: baselines outlive it."""
 INSTALLED = frozenset({"site-packages", "dist-packages"})

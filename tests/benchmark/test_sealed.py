@@ -189,6 +189,7 @@ def test_digests_of_ids_repeat_with_the_key_and_tell_nothing() -> None:
     assert len({*veiled(ids, SEED), *veiled(ids, "other")}) == 4
 
 
+@pytest.mark.slow
 def test_what_methods_do_there_costs_their_own_cells_and_nothing_is_to_be_found(
     command: Callable[..., SimpleNamespace], tmp_path: Path
 ) -> None:

@@ -108,7 +108,7 @@ def test_a_score_is_the_mean_cosine_with_the_concepts_and_the_truth_has_the_larg
     assert truth.effect is not None
     best = mean(truth.effect)
     for name, relevance in maps.items():
-        found = score(attribution=relevance, effect=truth.effect, parts=truth.parts)
+        found = score(attribution=relevance, effect=truth.effect, parts=truth.parts, x=batch.x)
         torch.testing.assert_close(found, mean(relevance) / best, msg=name)
         assert (found <= 1 + 1e-12).all()
 

@@ -42,6 +42,7 @@ def hashes(folder: Path) -> list[object]:
     return [weights.card_of(name, folder / "networks")["sha256"] for name in (NAME, OTHER)]
 
 
+@pytest.mark.slow
 def test_a_run_asks_networks_of_its_own_goes_on_with_them_and_can_be_repeated(short: None, tmp_path: Path) -> None:
     suite, where = tmp_path / "tiny.toml", tmp_path / "one"
     suite.write_text(SUITE)
