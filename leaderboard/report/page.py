@@ -1,5 +1,6 @@
 """The page: one folder that opens without a network."""
 
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -126,6 +127,5 @@ class Scale:
 
 
 def breakable(name: str) -> Markup:
-    """A name that may break after an underscore, and before an @ or its settings."""
-    parts = public(name).replace("_", "_\0").replace("@", "\0@").replace("[", "\0[").split("\0")
-    return Markup("<wbr>").join(escape(part) for part in parts)
+    """A name that may break after one of `_ , = /`, and before an @ or its settings."""
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[_/,=])|(?=[@\[])", public(name)))
