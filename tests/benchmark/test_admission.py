@@ -5,18 +5,25 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.text import Text
 from torch import Tensor, nn
 
+from heatproof import api
 from heatproof.benchmark import Batch, Gate, Network, Truth, column_units, model, task, tasks
 from heatproof.benchmark.admission import ADMISSION, admission, admission_key, admission_keys, admissions
 from heatproof.benchmark.checks._task_figures import figures
 from heatproof.benchmark.data import Record
+from heatproof.benchmark.estimate import Estimate
 from heatproof.benchmark.plan import plan
 from heatproof.benchmark.run import run
 from heatproof.benchmark.store import Store
 from heatproof.benchmark.suite import Suite
 from heatproof.leaderboard.admission import answers, by_cheat, by_task
 from heatproof.leaderboard.board import Standing
+from heatproof.leaderboard.report import write_report
+from heatproof.leaderboard.report.tables import Findings
+from heatproof.terminal.suites import plan as plan_on_the_terminal
+from heatproof.terminal.suites import plan_data
 
 OUTPUTS, COLUMNS = 10, 6
 OWN, PUBLIC, SAME, BROKEN = (f"{name}@first_net" for name in ("own", "public", "same", "broken"))
@@ -186,3 +193,49 @@ def test_tables_of_the_answers(tmp_path: Path) -> None:
     assert row[["mean", "highest"]].tolist() == [pytest.approx(expected), pytest.approx(1)]
     assert (row["task"], row["n"]) == (SAME, 2)
     assert cheats["mean"].is_monotonic_decreasing
+
+
+def test_the_plan_on_the_terminal_names_what_will_not_count(tmp_path: Path) -> None:
+    asked = suite(OWN, SAME)
+    store = Store(tmp_path / "store")
+    cells, cost = plan(asked), Estimate(0, 0, 0.0, ())
+
+    def said() -> str:
+        lines = plan_on_the_terminal(asked, cells, cost, admissions(asked, store, {}))
+        return "\n".join(line.plain for line in lines if isinstance(line, Text))
+
+    assert f"2 tasks to be put to their checks first: {OWN}, {SAME}" in said()
+    run(asked, tmp_path)
+    assert f"will not count: {SAME}: " in said()
+    assert OWN not in said()
+    found = plan_data(cells, cost, admissions(asked, store, {}))["admission"]
+    assert isinstance(found, dict)
+    assert (found[OWN]["admitted"], found[SAME]["admitted"]) == (True, False)
+
+
+def test_the_report_says_who_passes_without_asking(tmp_path: Path) -> None:
+    findings = Findings(run(suite(SAME, OWN), tmp_path / "run"))
+    assert list(findings.normalised.columns) == [OWN, SAME], "what counts comes first"
+    report = write_report(findings.results, tmp_path / "report", ["html"]).parent
+    page, text = ((report / name).read_text() for name in ("index.html", "report.md"))
+    assert "Who passes without asking" in page
+    section = text.partition("## Who passes without asking")[2].partition("\n## ")[0].replace("\\", "")
+    verdicts = {line.split("|")[1].strip(): line.split("|")[-2] for line in section.splitlines() if "@" in line}
+    assert verdicts[OWN].strip() == "passes"
+    assert "without asking the network" in verdicts[SAME]
+    without = write_report(run(suite(OWN, admission=False), tmp_path / "all"), tmp_path / "without", ["html"]).parent
+    assert "are not put to the checks by which a task is admitted" in (without / "index.html").read_text()
+
+
+def test_a_whole_run_takes_the_shipped_checks_and_no_shipped_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = {
+        "a": Record(OWN, "", ADMISSION, 0, "ok"),
+        "b": Record(OWN, "gradient", "centred_cosine", 0, "ok"),
+    }
+    handed: list[set[str]] = []
+    monkeypatch.setattr(api, "read_pack", lambda _: records)
+    monkeypatch.setattr(api.kernel, "run", lambda *_, baselines, **__: handed.append(set(baselines)))
+    api.run("quick")
+    api.run("quick", method=["gradient"])
+    api.run("quick", method=["gradient"], verified=True)
+    assert handed == [{"a"}, {"a", "b"}, {"a"}]
